@@ -1,0 +1,44 @@
+/** The shapes that pass between a surface and the dispatcher. */
+import type { Caller, GrantSet } from "./authority.ts";
+import type { BytesAnswer, Progress, SurfaceName } from "./operation.ts";
+
+/** One call as a surface hands it over. Nothing in it is trusted but `caller`, `sets` and `signal`. */
+export interface Call {
+  readonly surface: SurfaceName;
+  /** An operation's id, for example `fs.read`. */
+  readonly operation: string;
+  /** Raw JSON as it arrived; the dispatcher validates it. */
+  readonly input: unknown;
+  readonly caller: Caller;
+  /** Grant sets that must all allow the call. Empty: nothing is allowed. */
+  readonly sets: readonly GrantSet[];
+  /** Aborted when the caller goes away or loses its rights. */
+  readonly signal: AbortSignal;
+  /** Unique; made by the dispatcher when absent. Both ends of a mesh call audit the same one. */
+  readonly callId?: string;
+  /** Node selector; absent means here. */
+  readonly node?: string;
+  /** Repeating a write with the same key within 10 minutes gives the first answer again and runs nothing. */
+  readonly idempotencyKey?: string;
+  /** For operations that take bytes. */
+  readonly bytes?: AsyncIterable<Uint8Array>;
+  /** For operations that take messages: raw JSON values, validated by the dispatcher. */
+  readonly messages?: AsyncIterable<unknown>;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/**
+ * One answer. `callId` is for the response's headers and for messages about this call.
+ * `items` throws an OperoneError where the operation failed after it had begun; ending the iteration early
+ * (`return()`) cancels the operation.
+ */
+export type Answer =
+  | { readonly gives: "value"; readonly callId: string; readonly value: unknown }
+  | { readonly gives: "items"; readonly callId: string; readonly items: AsyncIterable<unknown> }
+  | {
+      readonly gives: "bytes";
+      readonly callId: string;
+      readonly bytes: BytesAnswer;
+      /** Ends the call without opening the bytes (HEAD, "not modified"). Otherwise it ends after a time limit. */
+      readonly discard?: () => void;
+    };

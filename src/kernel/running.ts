@@ -1,0 +1,180 @@
+/** One call while it runs: its signal, its deadline, and the guard around what the handler hands out. */
+import type { Call } from "./call.ts";
+import { errorBody, OperoneError } from "./error.ts";
+import type { Clock, Log } from "./ports.ts";
+
+export interface Running {
+  readonly callId: string;
+  readonly operation: string;
+  readonly signal: AbortSignal;
+  /** Aborts the call; the first reason stays. */
+  abort(reason: OperoneError): void;
+  /** Rejects as soon as the call is aborted, even when `work` ignores the signal. */
+  race<T>(work: Promise<T>): Promise<T>;
+  startDeadline(deadlineMs: number): void;
+  /** Ends the bookkeeping; idempotent. */
+  release(): void;
+}
+
+/** @param onRelease called once, when the call no longer counts as running */
+export function running(
+  callId: string,
+  operation: string,
+  outer: AbortSignal,
+  clock: Clock,
+  onRelease: () => void,
+): Running {
+  const controller = new AbortController();
+  let stopDeadline = () => {};
+  let released = false;
+  const abort = (reason: OperoneError) => controller.abort(reason);
+  const onOuterAbort = () => abort(cancellation(operation, outer.reason));
+  if (outer.aborted) onOuterAbort();
+  else outer.addEventListener("abort", onOuterAbort, { once: true });
+  return {
+    callId,
+    operation,
+    signal: controller.signal,
+    abort,
+    race: (work) => raceAbort(work, controller.signal),
+    startDeadline(deadlineMs) {
+      if (deadlineMs <= 0) return;
+      stopDeadline = clock.after(deadlineMs, () =>
+        abort(
+          new OperoneError(
+            "deadline",
+            `"${operation}" did not answer within ${deadlineMs} ms and was stopped`,
+          ),
+        ),
+      );
+    },
+    release() {
+      if (released) return;
+      released = true;
+      stopDeadline();
+      outer.removeEventListener("abort", onOuterAbort);
+      onRelease();
+    },
+  };
+}
+
+/** A revoked token says why in the signal's reason; everything else is the caller going away. */
+function cancellation(operation: string, reason: unknown): OperoneError {
+  if (reason instanceof OperoneError) return reason;
+  return new OperoneError("cancelled", `"${operation}" was cancelled by its caller`);
+}
+
+function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/**
+ * Makes an unexpected error safe to hand out, and keeps its cause in the log under the call id.
+ * When the call was aborted, whatever the handler threw because of it counts as the abort.
+ */
+export function failureOf(
+  error: unknown,
+  call: Pick<Running, "callId" | "operation" | "signal">,
+  log: Log,
+): OperoneError {
+  if (error instanceof OperoneError) return error;
+  if (call.signal.aborted && call.signal.reason instanceof OperoneError) return call.signal.reason;
+  log.error("An operation failed unexpectedly", {
+    callId: call.callId,
+    operation: call.operation,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
+  const body = errorBody(error, call.callId);
+  return new OperoneError(body.code, body.message, body.details);
+}
+
+/**
+ * Passes on what `source` gives until it ends, fails or the call is aborted. When the reader stops early the call is
+ * aborted too. `end` runs once with the failure, or undefined when the source ended by itself.
+ */
+export async function* guarded<T>(
+  source: AsyncIterator<T>,
+  call: Running,
+  log: Log,
+  end: (failure: OperoneError | undefined) => Promise<void>,
+): AsyncGenerator<T, void, undefined> {
+  let failure: OperoneError | undefined = new OperoneError(
+    "cancelled",
+    `The reader of "${call.operation}" went away`,
+  );
+  try {
+    for (;;) {
+      const next = await call.race(source.next());
+      if (next.done === true) break;
+      yield next.value;
+    }
+    failure = undefined;
+  } catch (error) {
+    failure = failureOf(error, call, log);
+    throw failure;
+  } finally {
+    if (failure !== undefined) call.abort(failure);
+    // Not awaited: a handler that ignores its signal must not keep the caller, and its own error is already told.
+    void Promise.resolve(source.return?.()).catch(() => {});
+    try {
+      await end(failure);
+    } finally {
+      call.release();
+    }
+  }
+}
+
+/** The calls that are running, with limits for all together and for each caller. */
+export class InFlight {
+  readonly #limits: { readonly callsMax: number; readonly callsPerCallerMax: number };
+  readonly #calls = new Set<Running>();
+  readonly #perCaller = new Map<string, number>();
+  #waiting: (() => void)[] = [];
+
+  constructor(limits: { readonly callsMax: number; readonly callsPerCallerMax: number }) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** @throws OperoneError `limited` */
+  start(call: Call, callId: string, clock: Clock): Running {
+    const key = `${call.caller.kind} ${call.caller.id}`;
+    const own = this.#perCaller.get(key) ?? 0;
+    if (this.#calls.size >= this.#limits.callsMax || own >= this.#limits.callsPerCallerMax) {
+      throw new OperoneError(
+        "limited",
+        `${own} calls of ${call.caller.name} are running, ${this.#calls.size} in all; wait for some to end`,
+      );
+    }
+    const run = running(callId, call.operation, call.signal, clock, () => this.#end(run, key));
+    this.#calls.add(run);
+    this.#perCaller.set(key, own + 1);
+    return run;
+  }
+
+  abortAll(reason: OperoneError): void {
+    for (const run of this.#calls) run.abort(reason);
+  }
+
+  drained(): Promise<void> {
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #end(run: Running, key: string): void {
+    this.#calls.delete(run);
+    const left = (this.#perCaller.get(key) ?? 1) - 1;
+    if (left === 0) this.#perCaller.delete(key);
+    else this.#perCaller.set(key, left);
+    if (this.#calls.size > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,17 @@
+/** One way to call a node, whatever lies between: the same interface over HTTP, mesh frames and in memory. */
+import type { Answer } from "../kernel/call.ts";
+import type { Progress } from "../kernel/operation.ts";
+
+export interface ClientCallOptions {
+  readonly signal?: AbortSignal;
+  readonly node?: string;
+  readonly idempotencyKey?: string;
+  readonly bytes?: AsyncIterable<Uint8Array>;
+  readonly messages?: AsyncIterable<unknown>;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface OperationClient {
+  /** @throws OperoneError with the node's own code and message. */
+  call(operation: string, input: unknown, options?: ClientCallOptions): Promise<Answer>;
+}
