@@ -164,7 +164,7 @@ function wholeValue(
 ): [string, unknown] {
   const key = name.slice(0, -jsonSuffix.length);
   const [text = ""] = values;
-  if (values.length > 1 || texts.has(key)) {
+  if (values.length > 1 || (texts.has(key) && !key.endsWith(jsonSuffix))) {
     throw new OperoneError(
       "invalid_input",
       `"${name}" takes the whole value of "${key}" for ${operation.id} and was given more than once; give it once, or use "${key}" alone`,
