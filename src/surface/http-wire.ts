@@ -6,11 +6,12 @@
  * in the query.
  *
  * WebSocket, text frames of JSON with one key each. The caller sends `{"message": ...}` for each message and
- * `{"end": true}` after the last. The node sends `{"item": ...}`, `{"progress": ...}`, `{"value": ...}`, bytes as
- * binary frames, and at last `{"end": true}` or `{"error": {code, message, details}}`; then it closes with 1000.
+ * `{"end": true}` after the last. The node first sends `{"callId": ...}` when it has accepted the call, then
+ * `{"item": ...}`, `{"progress": ...}`, `{"value": ...}`, bytes as binary frames, and at last `{"end": true}` or `{"error": {code, message, details}}`; then it closes with 1000.
  * A refusal by the dispatcher (unknown, forbidden, invalid input) comes as `error` too, because a browser cannot
  * read the status of a refused upgrade. A socket that closes without `end` or `error` was cut off.
  */
+import type { ErrorCode, ErrorDetails } from "../kernel/error.ts";
 
 export const pathPrefix = "/v1/";
 
@@ -21,6 +22,20 @@ export const headerName = {
   surface: "operone-surface",
   idempotencyKey: "idempotency-key",
 } as const;
+
+/**
+ * A problem document (RFC 9457): `title` and `status` of the code, `detail` is the message; `code`, `details` and
+ * `callId` are members of ours.
+ */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly details?: ErrorDetails;
+  readonly callId?: string;
+}
 
 export const mediaType = {
   json: "application/json",
