@@ -44,22 +44,32 @@ async function itemsAnswer(performance: Performance, result: AsyncIterable<unkno
     stopWaiting = clock.after(limits.firstItemMs, resolve);
   });
   await Promise.race([first, waited]).finally(stopWaiting);
-  return { gives: "items", callId: run.callId, items: resumed(first, iterator) };
+  return { gives: "items", callId: run.callId, items: resumed(first, iterator, run.signal) };
 }
 
-/** The iterator with its first step already taken; must end the inner one even when it is dropped before the first read. */
+/**
+ * The iterator with its first step already taken. An abort ends it even while nobody reads, and a reader that comes
+ * back later gets the reason, never an end that looks like the whole.
+ */
 function resumed<T>(
   first: Promise<IteratorResult<T, void>>,
   rest: AsyncGenerator<T, void>,
+  signal: AbortSignal,
 ): AsyncIterableIterator<T, void> {
-  // A failure while nobody reads yet is told to the reader later, or dropped with it.
+  // Told to the reader when it takes its first step; until then it must not count as unhandled.
   first.catch(() => {});
   let pending: Promise<IteratorResult<T, void>> | undefined = first;
+  const end = () => void rest.return().catch(() => {});
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
   return {
-    next() {
+    async next() {
+      if (pending === undefined && signal.aborted) throw signal.reason;
       const step = pending ?? rest.next();
       pending = undefined;
-      return step;
+      const result = await step;
+      if (result.done === true && signal.aborted) throw signal.reason;
+      return result;
     },
     return: () => rest.return(),
     [Symbol.asyncIterator]() {

@@ -49,7 +49,7 @@ export class ModuleRun implements Runnable {
       const { state, services: made, ready } = await starting;
       this.state = state;
       for (const [name, key] of Object.entries(this.#module.provides)) services.set(key.id, made[name]);
-      if (ready === undefined) this.#become("ready");
+      if (ready === undefined) this.#becomeReady();
       else this.ready = this.#awaitReady(ready);
     } catch (error) {
       this.fail(messageOf(error), error);
@@ -107,14 +107,13 @@ export class ModuleRun implements Runnable {
       {
         failed: (error, givenUp) => {
           this.#failing.add(name);
+          this.reason = `its task "${name}" is being restarted: ${messageOf(error)}`;
           if (givenUp) this.fail(`its task "${name}" failed too often: ${messageOf(error)}`, error);
-          else if (this.status === "ready" || this.status === "degraded") {
-            this.#become("degraded", `its task "${name}" is being restarted: ${messageOf(error)}`);
-          }
+          else if (this.status === "ready") this.status = "degraded";
         },
         recovered: () => {
           this.#failing.delete(name);
-          if (this.#failing.size === 0 && this.status === "degraded") this.#become("ready");
+          if (this.#failing.size === 0 && this.status === "degraded") this.#becomeReady();
         },
       },
       this.#supervisor,
@@ -125,15 +124,16 @@ export class ModuleRun implements Runnable {
   async #awaitReady(ready: Promise<void>): Promise<void> {
     try {
       await ready;
-      if (this.status === "starting") this.#become("ready");
+      if (this.status === "starting") this.#becomeReady();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.fail(messageOf(error), error);
     }
   }
 
-  #become(state: "ready" | "degraded", reason?: string): void {
-    this.status = state;
-    this.reason = reason;
+  /** Degraded instead when a task is failing already. */
+  #becomeReady(): void {
+    this.status = this.#failing.size > 0 ? "degraded" : "ready";
+    if (this.status === "ready") this.reason = undefined;
   }
 
   #warn(message: string, error: unknown): void {

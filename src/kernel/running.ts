@@ -103,22 +103,26 @@ export async function* guarded<T>(
   log: Log,
   end: (failure: OperoneError | undefined) => Promise<void>,
 ): AsyncGenerator<T, void, undefined> {
-  let failure: OperoneError | undefined = new OperoneError(
-    "cancelled",
-    `The reader of "${call.operation}" went away`,
-  );
+  let ended = false;
+  let failure: OperoneError | undefined;
   try {
     for (;;) {
       const next = await call.race(source.next());
       if (next.done === true) break;
       yield next.value;
     }
-    failure = undefined;
+    ended = true;
   } catch (error) {
     failure = failureOf(error, call, log);
     throw failure;
   } finally {
-    if (failure !== undefined) call.abort(failure);
+    if (!ended) {
+      // Neither ended nor thrown: the reader returned. When the call was aborted first, that is the reason.
+      failure ??= call.signal.aborted
+        ? failureOf(call.signal.reason, call, log)
+        : new OperoneError("cancelled", `The reader of "${call.operation}" went away`);
+      call.abort(failure);
+    }
     // Not awaited: a handler that ignores its signal must not keep the caller, and its own error is already told.
     void Promise.resolve(source.return?.()).catch(() => {});
     try {
