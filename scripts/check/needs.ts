@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+
+interface Need {
+  readonly met: () => boolean;
+  /** What is missing and how to get it. */
+  readonly reason: string;
+}
+
+const qemu = "qemu-aarch64-static";
+const arm64Libc = "/usr/aarch64-linux-gnu";
+const runsArm64 = process.platform === "linux" && process.arch === "arm64";
+
+/** A program that a test starts; on Debian the package has the same name. */
+const program = (name: string): Need => ({
+  met: () => Bun.which(name) !== null,
+  reason: `${name} is not installed (Debian: apt-get install ${name})`,
+});
+
+/**
+ * What a test of the binary may need beyond Bun. A test file says so in its name: `arm64.test.ts` needs
+ * `arm64`, `completion.zsh.test.ts` needs `zsh`.
+ */
+const needs: Readonly<Record<string, Need>> = {
+  arm64: {
+    met: () =>
+      runsArm64 || (Bun.which(qemu) !== null && existsSync(`${arm64Libc}/lib/ld-linux-aarch64.so.1`)),
+    reason: "no emulator or libc for ARM (Debian: apt-get install qemu-user-static libc6-dev-arm64-cross)",
+  },
+  bash: program("bash"),
+  curl: program("curl"),
+  fish: program("fish"),
+  linux: { met: () => process.platform === "linux", reason: "this system is not Linux" },
+  root: { met: () => process.getuid?.() === 0, reason: "this user is not root" },
+  strace: program("strace"),
+  unprivileged: {
+    met: () => process.platform !== "win32" && Bun.which("setpriv") !== null,
+    reason: "setpriv is not installed (Debian: apt-get install util-linux)",
+  },
+  zsh: program("zsh"),
+};
+
+/** The words before which an ARM program is put, so that it starts here. */
+export function arm64Runner(): string {
+  // Without the variable some programs hang under qemu.
+  return runsArm64 ? "" : `env BUN_JSC_useConcurrentJIT=0 ${qemu} -L ${arm64Libc}`;
+}
+
+/** Why this machine cannot run a test file; undefined when it can. */
+export function missingFor(file: string): string | undefined {
+  const words = (file.split("/").at(-1) ?? "").split(".");
+  for (const word of words) {
+    const need = Object.hasOwn(needs, word) ? needs[word] : undefined;
+    if (need !== undefined && !need.met()) return need.reason;
+  }
+  return undefined;
+}
