@@ -6,6 +6,7 @@ import type { Answer, Call } from "./call.ts";
 import { createDispatcher, type DispatcherOptions, dispatchLimits, type Runnable } from "./dispatch.ts";
 import { OperoneError } from "./error.ts";
 import { type Operation, operationsOf } from "./operation.ts";
+import type { Router } from "./ports.ts";
 import {
   simulatedClock,
   simulatedJournal,
@@ -405,6 +406,33 @@ test("a node selector names this node, or needs a mesh", async () => {
   const { call } = setUp();
   for (const node of ["self", "pi"]) await call("echo", { node });
   await assert.rejects(call("echo", { node: "laptop" }), { code: "invalid_input" });
+});
+
+test("a call for another node goes to the router after permission, and before anything runs here", async () => {
+  const routed: Call[] = [];
+  const router: Router = {
+    isLocal: (selector) => selector === "my-peer-id",
+    route: async (_, call) => {
+      routed.push(call);
+      return call.operation === "t.far-items"
+        ? { gives: "items", callId: call.callId ?? "", items: count() }
+        : { gives: "value", callId: call.callId ?? "", value: "from there" };
+    },
+  };
+  async function* count() {
+    yield 1;
+    yield 2;
+  }
+  const { call, dispatcher } = setUp({ router: () => router });
+  const value = await call("far", { node: "laptop" });
+  assert.equal(value.gives === "value" && value.value, "from there");
+  assert.match(routed[0]?.callId ?? "", /^[0-9a-f]{32}$/);
+  assert.deepEqual(await collect(await call("far-items", { node: "laptop" })), [1, 2]);
+  await call("far", { node: "my-peer-id" });
+  await assert.rejects(call("far", { node: "laptop", grants: [] }), { code: "forbidden" });
+  assert.equal(routed.length, 2);
+  assert.equal(dispatcher.callsInFlight(), 0);
+  await assert.rejects(setUp().call("far", { node: "laptop" }), { code: "unavailable" });
 });
 
 test("a module that is starting is waited for, and one that is not running is unavailable", async () => {
