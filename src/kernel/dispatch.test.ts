@@ -30,6 +30,17 @@ const operations: readonly Operation[] = [
   define({ ...base, name: "save", effect: "write", run: (_, { word }) => word }),
   define({ ...base, name: "kill", effect: "destroy", run: (_, { word }) => word }),
   define({ ...base, name: "hidden", effect: "read", surfaces: ["cli"], run: () => "x" }),
+  define({ ...base, name: "far", effect: "read", surfaces: ["http", "mesh"], run: () => "from here" }),
+  define({
+    ...base,
+    name: "far-items",
+    effect: "read",
+    surfaces: ["http", "mesh"],
+    gives: "items",
+    run: async function* () {
+      yield "here";
+    },
+  }),
   define({
     ...base,
     name: "throws",
