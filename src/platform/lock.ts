@@ -46,7 +46,7 @@ export function takeLock(paths: DataPaths, version: string, nowMs: number): Lock
     sinceMs: nowMs,
     version,
   };
-  const temporary = `${paths.holder}.${process.pid}`;
+  const temporary = `${paths.holder}.new`;
   writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   renameSync(temporary, paths.holder);
   const locked = database;
@@ -100,7 +100,10 @@ function tryLock(paths: DataPaths): Database | undefined {
     database?.close();
     const code = (error as { readonly code?: unknown }).code;
     if (typeof code === "string" && code.startsWith("SQLITE_BUSY")) return undefined;
-    throw new OperoneError("unavailable", `The lock ${paths.lock} cannot be taken: ${reasonOf(error)}`);
+    throw new OperoneError(
+      "unavailable",
+      `The lock ${paths.lock} cannot be taken: ${reasonOf(error)}; it holds no data, so when no node runs it may be removed`,
+    );
   }
 }
 

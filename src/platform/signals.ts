@@ -1,0 +1,25 @@
+/** How the outside asks a process to end. */
+import { constants } from "node:os";
+
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Calls `stop` at the first signal. A second one ends the process at once, with the exit code that the shell
+ * knows for it.
+ */
+export function onStopSignals(stop: (signal: string) => void): void {
+  let asked = false;
+  for (const signal of stopSignals) {
+    process.on(signal, () => {
+      if (asked) process.exit(128 + constants.signals[signal]);
+      asked = true;
+      stop(signal);
+    });
+  }
+}
+
+/** What nobody caught is reported and never ends the process: other calls are running in it. */
+export function onUncaught(report: (what: string, error: unknown) => void): void {
+  process.on("uncaughtException", (error) => report("uncaught exception", error));
+  process.on("unhandledRejection", (reason) => report("unhandled rejection", reason));
+}
