@@ -71,6 +71,8 @@ export interface FileFacts {
   /** Permission bits, e.g. 0o600; 0 where the system has none. */
   readonly mode: number;
   readonly modifiedMs: number;
+  /** User id of the owner; absent where the system has none. */
+  readonly ownerId?: number;
 }
 
 /** The node's own files below its data directory. Not for the user's files: those belong to the fs module. */
