@@ -1,0 +1,38 @@
+/** Roles are named grant sets. A token may have one, and more grants beside it. */
+import type { Grant } from "../../src/kernel/authority.ts";
+
+export const roleNames = ["observer", "operator", "admin"] as const;
+export type RoleName = (typeof roleNames)[number];
+
+export interface Role {
+  readonly name: RoleName;
+  readonly summary: string;
+  readonly grants: readonly Grant[];
+}
+
+function allow(permission: string): Grant {
+  return { permission, scope: "*", decision: "allow" };
+}
+
+/** A permission that no module of this binary defines allows nothing, so naming it early is harmless. */
+export const roles: Readonly<Record<RoleName, Role>> = {
+  observer: {
+    name: "observer",
+    summary: "Sees the state of the node; changes nothing and runs nothing",
+    grants: [allow("node.observe")],
+  },
+  operator: {
+    name: "operator",
+    summary: "Sees the state and the log, and runs confined commands",
+    grants: [allow("node.observe"), allow("node.log"), allow("shell.run")],
+  },
+  admin: {
+    name: "admin",
+    summary: "Everything that is not the owner's alone, unconfined commands included",
+    grants: [allow("*")],
+  },
+};
+
+export function roleOf(name: string | null | undefined): Role | undefined {
+  return roleNames.some((known) => known === name) ? roles[name as RoleName] : undefined;
+}
