@@ -1,0 +1,124 @@
+/** What a person sees at the terminal. Whatever a caller could choose is made visible: it must not move the cursor. */
+import type { CliOutput } from "../../src/kernel/operation.ts";
+import type { ApprovalDetail, ApprovalOut, AuditOut, CreatedToken, GrantOut, TokenOut } from "./shapes.ts";
+
+/** Control characters (C0, DEL, C1), and those that reorder or hide text, so that a name cannot pose as another. */
+const deceiving = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+export function visible(text: string): string {
+  return text.replace(deceiving, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
+}
+
+function lines(...texts: readonly string[]): CliOutput {
+  return { stdout: `${texts.join("\n")}\n` };
+}
+
+/** Columns as wide as their longest cell; the last one as it comes. */
+export function table(rows: readonly (readonly string[])[]): CliOutput {
+  const shown = rows.map((row) => row.map(visible));
+  const widths = (shown[0] ?? []).map((_, column) =>
+    Math.max(...shown.map((row) => row[column]?.length ?? 0)),
+  );
+  return lines(
+    ...shown.map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    ),
+  );
+}
+
+export function moment(atMs: number | undefined): string {
+  return atMs === undefined ? "never" : new Date(atMs).toISOString().replace(".000Z", "Z");
+}
+
+function grantLine({
+  decision,
+  permission,
+  scope,
+}: Pick<GrantOut, "decision" | "permission" | "scope">): string {
+  const what = scope === "*" ? "*" : JSON.stringify(scope);
+  return visible(`${decision} ${permission}=${what}`);
+}
+
+export function renderCreated(created: CreatedToken): CliOutput {
+  const rights =
+    created.grants.length === 0
+      ? ["It has no rights."]
+      : created.grants.map((grant) => `  ${grantLine(grant)}`);
+  const warnings = created.warnings.map(({ permission, warning }) => `Warning: ${permission}: ${warning}`);
+  const note = [
+    `Token "${created.name}" (${created.id}), expires ${moment(created.expiresAtMs)}. It is shown only now:`,
+  ];
+  return { stdout: `${created.token}\n`, stderr: `${[...note, ...rights, ...warnings].join("\n")}\n` };
+}
+
+export function renderToken(token: TokenOut): CliOutput {
+  const state =
+    token.endedBy === undefined
+      ? `expires ${moment(token.expiresAtMs)}`
+      : `${token.endedBy} ${moment(token.endedAtMs)}`;
+  const grants = token.grants.map(
+    (grant) =>
+      `  ${grantLine(grant)}${grant.id === undefined ? ` (${token.role ?? "role"})` : ` [${grant.id}]`}`,
+  );
+  return lines(`${token.kind} ${visible(token.name)} (${token.id}), ${state}`, ...grants);
+}
+
+export function renderTokens({ tokens }: { readonly tokens: readonly TokenOut[] }): CliOutput {
+  if (tokens.length === 0) return lines("There are no tokens.");
+  const rows = tokens.map(({ id, name, kind, role, grants, expiresAtMs, endedBy }) => {
+    const own = grants.filter(({ origin }) => origin !== "role").length;
+    return [id, name, kind, role ?? "-", `${own}`, endedBy ?? moment(expiresAtMs)];
+  });
+  return table([["ID", "NAME", "KIND", "ROLE", "GRANTS", "EXPIRES"], ...rows]);
+}
+
+export function renderApprovals({ approvals }: { readonly approvals: readonly ApprovalOut[] }): CliOutput {
+  if (approvals.length === 0) return lines("Nothing waits for approval.");
+  return table([
+    ["ID", "STATE", "CALLER", "OPERATION", "PERMISSIONS", "UNTIL"],
+    ...approvals.map(approvalRow),
+  ]);
+}
+
+function approvalRow({ id, state, caller, operation, permissions, expiresAtMs }: ApprovalOut): string[] {
+  return [id, state, `${caller.kind} ${caller.name}`, operation, permissions.join(","), moment(expiresAtMs)];
+}
+
+export function renderApproval(approval: ApprovalOut): CliOutput {
+  return table([approvalRow(approval)]);
+}
+
+export function renderApprovalDetail(approval: ApprovalDetail): CliOutput {
+  const { id, state, caller, operation, effect, requests, preview, warnings, waiting, expiresAtMs, reason } =
+    approval;
+  const asks = requests.map(
+    ({ permission, request }) =>
+      `  ${permission}${request === undefined ? "" : ` ${JSON.stringify(request)}`}`,
+  );
+  const text = JSON.stringify(preview, undefined, 2)
+    .split("\n")
+    .map((line) => `  ${line}`);
+  return lines(
+    ...[
+      `${id}: ${state}${reason === undefined ? "" : ` (${reason})`}, until ${moment(expiresAtMs)}`,
+      `${caller.kind} "${caller.name}" (${caller.id}) wants ${operation} (${effect}); ${waiting === 0 ? "it has left, and may come back" : "it waits"}`,
+      "It asks for:",
+      ...asks,
+      "Exactly this will happen:",
+      ...text,
+      ...warnings.map(({ permission, warning }) => `Warning: ${permission}: ${warning}`),
+    ].map(visible),
+  );
+}
+
+export function renderAudit(record: AuditOut): CliOutput {
+  const { seq, atMs, kind, caller, operation, surface, code, callId } = record;
+  return lines(
+    visible(
+      `${seq}  ${moment(atMs)}  ${kind}  ${caller.kind} ${caller.name}  ${operation}  ${surface}  ${code}  ${callId}`,
+    ),
+  );
+}

@@ -1,0 +1,147 @@
+/** Puts the parts of access together. The owner can come in at once; everything else waits for the store. */
+import { join } from "node:path";
+import type { InferOutput } from "valibot";
+import type { Scope, Started } from "../../src/kernel/module.ts";
+import type { Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
+import type { KernelView } from "../../src/kernel/view.ts";
+import { Approvals } from "./approvals.ts";
+import { Audit } from "./audit.ts";
+import type { Credentials, Secrets } from "./contract.ts";
+import { credentials } from "./credentials.ts";
+import { dayMs } from "./durations.ts";
+import { type Keyring, systemKeyring } from "./keyring.ts";
+import type { config } from "./module.ts";
+import { Owner } from "./owner.ts";
+import { SecretKey } from "./secret-key.ts";
+import { SecretBox } from "./secrets.ts";
+import type { AccessParts, AccessState } from "./state.ts";
+import { Tokens } from "./tokens.ts";
+
+export interface AccessInput {
+  readonly config: InferOutput<typeof config>;
+  readonly use: {
+    readonly kernel: Pick<KernelView, "permissions">;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly host: Host;
+    readonly files: Files;
+  };
+  readonly scope: Pick<Scope, "defer">;
+  /** The system's own, unless a test brings one. */
+  readonly keyring?: Keyring;
+}
+
+export interface AccessServices {
+  readonly credentials: Credentials;
+  readonly secrets: Secrets;
+  readonly policy: Policy;
+  readonly journal: Journal;
+}
+
+type StartedAccess = Started<Record<never, never>, AccessState> & { readonly services: AccessServices };
+
+export function startAccess(input: AccessInput): StartedAccess {
+  const { clock, random, log, host, files } = input.use;
+  const owner = Owner.load({ files, clock, random, log, path: join(host.dataDirectory, "owner.token") });
+  const parts = open(input, owner);
+  const ready = parts.then(() => {});
+  // Whoever waits for it sees the failure; the kernel is told by `ready`.
+  for (const promise of [owner, parts, ready]) promise.catch(() => {});
+  const door = credentials({
+    owner,
+    tokens: parts.then(({ tokens }) => tokens),
+    clock,
+    log,
+    refused: (count) => void parts.then(({ audit }) => audit.record(refusal(), { count })).catch(() => {}),
+  });
+  return {
+    state: parts,
+    ready,
+    services: {
+      credentials: door,
+      secrets: { reveal: async (name, authority) => (await parts).secrets.reveal(name, authority) },
+      policy: { approve: async (request, signal) => (await parts).approvals.approve(request, signal) },
+      journal: { record: async (record) => (await parts).audit.record(record) },
+    },
+  };
+}
+
+async function open(
+  { config, use, scope, keyring }: AccessInput,
+  owner: Promise<Owner>,
+): Promise<AccessParts> {
+  const { clock, random, log, host, files, kernel } = use;
+  const { permissions } = kernel;
+  const directory = join(host.dataDirectory, "access");
+  const [{ openAccess }, stores] = await Promise.all([import("./store.ts"), loadStores()]);
+  const databases = openAccess(join(directory, "access.db"), config.auditSync);
+  scope.defer(() => databases.close());
+  const keepMs = config.auditKeepDays * dayMs;
+  const audit = new Audit({
+    store: new stores.AuditStore(databases.audit),
+    clock,
+    log,
+    keepMs,
+    recordsMax: config.auditRecordsMax,
+  });
+  scope.defer(() => audit.close());
+  const tokens = new Tokens({
+    store: new stores.TokenStore(databases.main),
+    permissions,
+    clock,
+    random,
+    log,
+    ended: (id) => approvals.forget(id),
+  });
+  scope.defer(() => tokens.close());
+  const approvals = new Approvals({
+    store: new stores.ApprovalStore(databases.main),
+    tokens,
+    permissions,
+    clock,
+    random,
+    expiryMs: config.approvalExpiryMs,
+    denialHoldMs: config.denialHoldMs,
+  });
+  scope.defer(() => approvals.close());
+  tokens.watchExpiry();
+  const secretStore = new stores.SecretStore(databases.main);
+  const key = new SecretKey({
+    store: secretStore,
+    keyring: keyring ?? systemKeyring(clock),
+    files,
+    clock,
+    random,
+    log,
+    mode: config.keyring,
+    path: join(directory, "secrets.key"),
+  });
+  const secrets = new SecretBox({ store: secretStore, key, clock, random });
+  return { owner: await owner, tokens, approvals, audit, secrets, permissions, clock };
+}
+
+async function loadStores() {
+  const [tokens, approvals, audit, secrets] = await Promise.all([
+    import("./token-store.ts"),
+    import("./approval-store.ts"),
+    import("./audit-store.ts"),
+    import("./secret-store.ts"),
+  ]);
+  return { ...tokens, ...approvals, ...audit, ...secrets };
+}
+
+/** One record a minute stands for all calls that came without a valid token: nobody can fill the disk by guessing. */
+function refusal() {
+  return {
+    kind: "denial",
+    callId: "",
+    caller: { kind: "token", id: "", name: "unknown" },
+    surface: "http",
+    operation: "access.authenticate",
+    effect: "read",
+    inputDigest: "",
+    code: "unauthenticated",
+    durationMs: 0,
+  } as const;
+}
