@@ -120,7 +120,7 @@ function bytesOf(
   send: Send | undefined,
 ): { readonly bytes: BytesAnswer; readonly discard: () => void } {
   const { headers } = response;
-  const length = headers.get("content-length");
+  const length = headers.get("content-length") ?? headers.get(headerName.sizeBytes);
   const etag = headers.get("etag")?.replace(/^(W\/)?"(.*)"$/, "$2");
   const fileName = fileNameOf(headers.get("content-disposition"));
   const whole = chunksOf(exchange, response);

@@ -21,6 +21,8 @@ export const headerName = {
   /** `cli` when the command line calls: the call's surface is then `cli`. */
   surface: "operone-surface",
   idempotencyKey: "idempotency-key",
+  /** Whole size of a bytes answer. Bun's server drops `content-length` from streams (oven-sh/bun#10507). */
+  sizeBytes: "operone-size-bytes",
 } as const;
 
 /**
@@ -58,7 +60,7 @@ export const eventName = {
   end: "end",
 } as const;
 
-/** Subprotocol that the node selects; a browser adds `bearer.<token>`, which is never echoed. */
+/** Subprotocol that the node selects; a browser adds `bearer.<token>`, which is echoed only when it comes alone. */
 export const webSocketProtocol = "operone.v1";
 export const bearerProtocolPrefix = "bearer.";
 
