@@ -23,8 +23,11 @@ export async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
   }
 }
 
-/** Complete lines of UTF-8 text without their end; what follows the last line break is dropped. */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
+/** Lines of UTF-8 text without their end. What follows the last line break is a cut-off line, or simply the last one. */
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  unended: "drop the last" | "keep the last" = "drop the last",
+): AsyncGenerator<string, void> {
   const decoder = new TextDecoder();
   let rest: string[] = [];
   let restChars = 0;
@@ -47,6 +50,8 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       );
     }
   }
+  const last = rest.join("") + decoder.decode();
+  if (unended === "keep the last" && last !== "") yield last;
 }
 
 function afterColon(line: string, at: number): string {

@@ -1,0 +1,78 @@
+/** Writes an answer to the terminal and takes the exit code from it. */
+import type { Answer } from "../kernel/call.ts";
+import { OperoneError } from "../kernel/error.ts";
+import type { BytesAnswer, CliOutput, Operation } from "../kernel/operation.ts";
+import { type CliIo, type ProgressLine, usesColor } from "./cli-io.ts";
+import { type RenderOptions, renderItem, renderValue } from "./render.ts";
+import { jsonText } from "./text.ts";
+
+export interface Answered {
+  readonly operation: Operation;
+  readonly io: CliIo;
+  readonly json: boolean;
+  /** Where bytes go, instead of stdout. */
+  readonly output: string | undefined;
+  readonly progress: ProgressLine | undefined;
+}
+
+export async function answered(to: Answered, answer: Answer): Promise<number> {
+  if (answer.gives === "bytes") return writeBytes(to, answer.bytes, answer.discard);
+  if (answer.gives === "value") {
+    await writeOne(to, answer.value, renderValue);
+    return exitOf(to, answer.value);
+  }
+  let last: unknown;
+  for await (const item of answer.items) {
+    last = item;
+    await writeOne(to, item, renderItem);
+  }
+  return exitOf(to, last);
+}
+
+async function writeOne(
+  { operation, io, json, progress }: Answered,
+  value: unknown,
+  render: (value: unknown, options: RenderOptions) => string,
+): Promise<void> {
+  await progress?.clear();
+  if (json) return await io.stdout.write(`${jsonText(value)}\n`);
+  const columns = io.isTty.stdout ? io.columns : Number.POSITIVE_INFINITY;
+  const output: CliOutput = operation.cli.render?.(value) ?? {
+    stdout: render(value, { columns, color: usesColor(io) }),
+  };
+  if (output.stdout !== undefined && output.stdout.length > 0) await io.stdout.write(output.stdout);
+  if (output.stderr !== undefined && output.stderr.length > 0) await io.stderr.write(output.stderr);
+}
+
+function exitOf({ operation }: Answered, value: unknown): number {
+  if (value === undefined) return 0;
+  return operation.cli.exit?.(value) ?? 0;
+}
+
+async function writeBytes(
+  { operation, io, output, progress }: Answered,
+  bytes: BytesAnswer,
+  discard: (() => void) | undefined,
+): Promise<number> {
+  if (output === undefined && io.isTty.stdout && !isText(bytes.mediaType)) {
+    discard?.();
+    const name = bytes.fileName === undefined ? "FILE" : JSON.stringify(bytes.fileName);
+    throw new OperoneError(
+      "invalid_input",
+      `"${operation.id}" gives ${bytes.mediaType}, which a terminal cannot show; write it to a file with --output ${name}, or into a pipe`,
+    );
+  }
+  await progress?.clear();
+  if (output !== undefined) {
+    await io.writeFile(output, bytes.open());
+    return 0;
+  }
+  for await (const chunk of bytes.open()) await io.stdout.write(chunk);
+  return 0;
+}
+
+function isText(mediaType: string): boolean {
+  return /^(text\/|application\/(json|x-ndjson|xml|yaml|toml|javascript)\b)|\+(json|xml|yaml)\b/.test(
+    mediaType,
+  );
+}
