@@ -32,6 +32,9 @@ export interface Settlement {
   readonly nowMs: number;
 }
 
+/** SQLite takes an offset only behind a limit. */
+const everyOther = Number.MAX_SAFE_INTEGER;
+
 export class ApprovalStore {
   readonly #database: OpenDatabase;
 
@@ -157,7 +160,7 @@ export class ApprovalStore {
       .from(approvals)
       .where(closed)
       .orderBy(desc(approvals.createdAtMs), approvals.id)
-      .limit(-1)
+      .limit(everyOther)
       .offset(limits.approvalsClosedMax);
     this.#database.transaction(() => drizzle.delete(approvals).where(inArray(approvals.id, surplus)).run());
   }

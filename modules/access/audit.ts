@@ -33,6 +33,9 @@ const CheckpointNote = v.object({ prunedThrough: AuditHead });
 
 type Entry = Omit<ChainEntry, "seq">;
 
+/** Records up to this sequence, or from before this time, may go. */
+type PruneGoal = Pick<ChainEntry, "seq" | "atMs">;
+
 interface Waiting {
   readonly entry: Entry;
   resolve(): void;
@@ -122,8 +125,10 @@ export class Audit implements Journal {
   async prune(): Promise<void> {
     if (this.#pruning) return;
     this.#pruning = true;
+    // Set once: each page adds a checkpoint, and must not make room for that one too.
+    const goal = { seq: this.#isOverfull ? this.#head.seq - this.#use.recordsMax : 0, atMs: this.#oldestMs };
     try {
-      while (this.#readers === 0 && !this.#closed && this.#pruneOnce()) await breath();
+      while (this.#readers === 0 && !this.#closed && this.#pruneOnce(goal)) await breath();
     } catch (error) {
       this.#use.log.error("Old audit records could not be removed", { error: String(error) });
     } finally {
@@ -165,11 +170,16 @@ export class Audit implements Journal {
       return;
     }
     for (const { resolve } of waiting) resolve();
-    if (this.#count > this.#use.recordsMax + limits.auditPageRecords) void this.prune();
+    if (this.#isOverfull) void this.prune();
   }
 
-  get #count(): number {
-    return this.#head.seq - this.#firstSeq + 1;
+  /** A page beyond the limit, so that a full audit is not pruned record by record. */
+  get #isOverfull(): boolean {
+    return this.#head.seq - this.#firstSeq + 1 > this.#use.recordsMax + limits.auditPageRecords;
+  }
+
+  get #oldestMs(): number {
+    return this.#use.clock.nowMs() - this.#use.keepMs;
   }
 
   /** The head moves only after the commit: a failed write leaves the chain as it was. */
@@ -221,22 +231,19 @@ export class Audit implements Journal {
     });
   }
 
-  #pruneOnce(): boolean {
+  #pruneOnce(goal: PruneGoal): boolean {
     this.#flush();
-    const through = this.#surplus();
+    const through = this.#surplus(goal);
     const last = through < this.#firstSeq ? undefined : this.#use.store.at(through);
     if (last === undefined) return false;
     this.#write([checkpoint(this.#use.clock.nowMs(), { seq: last.seq, hash: last.hash })], through);
     return true;
   }
 
-  /** The last sequence of this page that may go; below the first one when none may. */
-  #surplus(): number {
-    const { store, clock, keepMs, recordsMax } = this.#use;
-    const page = store.after(this.#firstSeq - 1, this.#head.seq);
-    const oldestMs = clock.nowMs() - keepMs;
-    const tooMany = this.#head.seq - recordsMax;
-    const kept = page.find((row) => row.seq > tooMany && row.atMs >= oldestMs);
+  /** The last sequence of the oldest page that may go; below the first one when none may. */
+  #surplus(goal: PruneGoal): number {
+    const page = this.#use.store.after(this.#firstSeq - 1, this.#head.seq);
+    const kept = page.find((row) => row.seq > goal.seq && row.atMs >= goal.atMs);
     // A checkpoint alone is no reason for the next one.
     const through = kept === undefined ? (page.at(-1)?.seq ?? 0) : kept.seq - 1;
     return page.some((row) => row.seq <= through && row.kind !== "checkpoint") ? through : 0;

@@ -44,13 +44,26 @@ type StartedAccess = Started<Record<never, never>, AccessState> & { readonly ser
 export function startAccess(input: AccessInput): StartedAccess {
   const { clock, random, log, host, files } = input.use;
   const owner = Owner.load({ files, clock, random, log, path: join(host.dataDirectory, "owner.token") });
-  const parts = open(input, owner);
+  const closers: (() => void)[] = [];
+  const parts = open(input, owner, (close) => void closers.push(close));
+  const tokens = parts.then((opened) => opened.tokens);
   const ready = parts.then(() => {});
-  // Whoever waits for it sees the failure; the kernel is told by `ready`.
-  for (const promise of [owner, parts, ready]) promise.catch(() => {});
+  // Whoever waits for one of them sees the failure; the kernel is told by `ready`.
+  for (const promise of [owner, parts, tokens, ready]) promise.catch(() => {});
+  // A node may be stopped while it still opens: what is open by then must be closed all the same.
+  input.scope.defer(async () => {
+    await parts.catch(() => {});
+    for (const close of closers.toReversed()) {
+      try {
+        close();
+      } catch (error) {
+        log.error("A part of access did not close cleanly", { error: String(error) });
+      }
+    }
+  });
   const door = credentials({
     owner,
-    tokens: parts.then(({ tokens }) => tokens),
+    tokens,
     clock,
     log,
     refused: (count) => void parts.then(({ audit }) => audit.record(refusal(), { count })).catch(() => {}),
@@ -68,15 +81,16 @@ export function startAccess(input: AccessInput): StartedAccess {
 }
 
 async function open(
-  { config, use, scope, keyring }: AccessInput,
+  { config, use, keyring }: AccessInput,
   owner: Promise<Owner>,
+  closeLater: (close: () => void) => void,
 ): Promise<AccessParts> {
   const { clock, random, log, host, files, kernel } = use;
   const { permissions } = kernel;
   const directory = join(host.dataDirectory, "access");
   const [{ openAccess }, stores] = await Promise.all([import("./store.ts"), loadStores()]);
   const databases = openAccess(join(directory, "access.db"), config.auditSync);
-  scope.defer(() => databases.close());
+  closeLater(() => databases.close());
   const keepMs = config.auditKeepDays * dayMs;
   const audit = new Audit({
     store: new stores.AuditStore(databases.audit),
@@ -85,7 +99,7 @@ async function open(
     keepMs,
     recordsMax: config.auditRecordsMax,
   });
-  scope.defer(() => audit.close());
+  closeLater(() => audit.close());
   const tokens = new Tokens({
     store: new stores.TokenStore(databases.main),
     permissions,
@@ -94,7 +108,7 @@ async function open(
     log,
     ended: (id) => approvals.forget(id),
   });
-  scope.defer(() => tokens.close());
+  closeLater(() => tokens.close());
   const approvals = new Approvals({
     store: new stores.ApprovalStore(databases.main),
     tokens,
@@ -104,7 +118,7 @@ async function open(
     expiryMs: config.approvalExpiryMs,
     denialHoldMs: config.denialHoldMs,
   });
-  scope.defer(() => approvals.close());
+  closeLater(() => approvals.close());
   tokens.watchExpiry();
   const secretStore = new stores.SecretStore(databases.main);
   const key = new SecretKey({

@@ -14,6 +14,9 @@ export interface StoredGrant {
   readonly grant: Grant;
 }
 
+/** SQLite takes an offset only behind a limit. */
+const everyOther = Number.MAX_SAFE_INTEGER;
+
 export class TokenStore {
   readonly #database: OpenDatabase;
 
@@ -90,7 +93,7 @@ export class TokenStore {
         .from(tokens)
         .where(isNotNull(tokens.endedAtMs))
         .orderBy(desc(tokens.endedAtMs), tokens.id)
-        .limit(-1)
+        .limit(everyOther)
         .offset(limits.endedTokensMax);
       drizzle.delete(tokens).where(inArray(tokens.id, surplus)).run();
     });
