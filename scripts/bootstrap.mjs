@@ -117,15 +117,16 @@ function installPackages(bun, needsDev) {
 
 /** Runs the task in the foreground; signals go in, and the exit code or the signal comes out. */
 function handOver(bun, args) {
-  const child = spawn(bun, args, { cwd: root, stdio: "inherit" });
   // A terminal sends Ctrl-C to the child by itself; a second one could mean "do not wait" to it.
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  // Before the child starts: it can be up, and someone can have answered to that, before spawn() returns.
   for (const signal of signals) {
     process.on(signal, () => {
       if (!(atTerminal && signal === "SIGINT")) child.kill(signal);
     });
   }
+  const child = spawn(bun, args, { cwd: root, stdio: "inherit" });
   // npm passes SIGTERM to its shell, which dies of it and tells nobody: a parent that is gone means stop.
   const parent = process.ppid;
   const watch = process.env.npm_lifecycle_event
