@@ -129,9 +129,11 @@ function handOver(bun, args) {
   const child = spawn(bun, args, { cwd: root, stdio: "inherit" });
   // npm passes SIGTERM to its shell, which dies of it and tells nobody: a parent that is gone means stop.
   const parent = process.ppid;
-  const watch = process.env.npm_lifecycle_event
-    ? setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 250)
-    : undefined;
+  const watch = setInterval(() => {
+    if (process.ppid === parent || !process.env.npm_lifecycle_event) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 250);
   child.on("error", (error) => fail(`Could not run ${bun}: ${error.message}`));
   child.on("exit", (code, signal) => {
     clearInterval(watch);
