@@ -1,8 +1,3 @@
-import pkg from "../package.json" with { type: "json" };
+import { run } from "./command/run.ts";
 
-if (process.argv.includes("--version")) {
-  console.log(`operone ${pkg.version}`);
-} else {
-  console.error("operone: only --version works yet");
-  process.exitCode = 2;
-}
+process.exitCode = await run(process.argv.slice(2));

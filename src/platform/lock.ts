@@ -7,7 +7,7 @@
  * another way.
  */
 import { Database } from "bun:sqlite";
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { OperoneError } from "../kernel/error.ts";
 import { type DataPaths, lockApplicationId, reasonOf } from "./paths.ts";
 import { startMarkOf } from "./process-identity.ts";
@@ -93,7 +93,7 @@ function tryLock(paths: DataPaths): Database | undefined {
   let database: Database | undefined;
   try {
     database = new Database(paths.lock, { create: true });
-    mark(database);
+    mark(database, paths.lock);
     database.run("BEGIN EXCLUSIVE");
     return database;
   } catch (error) {
@@ -108,11 +108,12 @@ function tryLock(paths: DataPaths): Database | undefined {
 }
 
 /** Once in the life of the folder. Nothing else is ever written, so nothing here needs to be durable. */
-function mark(database: Database): void {
+function mark(database: Database, file: string): void {
   const row = database.query("PRAGMA application_id").get() as { readonly application_id?: number } | null;
   if (row?.application_id === lockApplicationId) return;
   database.run("PRAGMA journal_mode=MEMORY");
   database.run("PRAGMA synchronous=OFF");
+  chmodSync(file, 0o600);
   database.run(`PRAGMA application_id=${lockApplicationId}`);
 }
 

@@ -81,11 +81,11 @@ export function isDataDirectory(directory: string): boolean {
  *
  * @throws OperoneError `conflict` for a folder that holds other people's files: `uninstall` would remove them.
  */
-export function prepareDataDirectory(directory: string, ours: readonly string[]): void {
+export function prepareDataDirectory(directory: string, isOurs: (name: string) => boolean): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (!isDataDirectory(directory)) {
-      const foreign = readdirSync(directory).find((name) => !ours.includes(name));
+      const foreign = readdirSync(directory).find((name) => !isOurs(name));
       if (foreign !== undefined) {
         throw new OperoneError(
           "conflict",

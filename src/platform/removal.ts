@@ -9,10 +9,24 @@ export interface OwnFile {
   readonly sizeBytes: number;
 }
 
-/** What is there of `names` in the folder, sorted. A link is a link, whatever it points to. */
-export function ownFiles(folder: string, names: readonly string[]): readonly OwnFile[] {
+/** A file that was being written when its process ended: `Files.writePrivate` names them so. */
+export function isUnfinished(name: string): boolean {
+  return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
+}
+
+/** For the process that holds the lock: nobody else is writing them any more. */
+export function removeUnfinished(folders: readonly string[]): void {
+  for (const folder of folders) {
+    if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+    for (const name of readdirSync(folder))
+      if (isUnfinished(name)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/** What is there of our own in the folder, sorted. A link is a link, whatever it points to. */
+export function ownFiles(folder: string, isOwn: (name: string) => boolean): readonly OwnFile[] {
   return readdirSync(folder)
-    .filter((name) => names.includes(name))
+    .filter(isOwn)
     .sort()
     .map((name) => ({
       path: join(folder, name),
@@ -22,9 +36,9 @@ export function ownFiles(folder: string, names: readonly string[]): readonly Own
 }
 
 /** Other names in the folder, sorted. */
-export function otherFiles(folder: string, names: readonly string[]): readonly string[] {
+export function otherFiles(folder: string, isOwn: (name: string) => boolean): readonly string[] {
   return readdirSync(folder)
-    .filter((name) => !names.includes(name))
+    .filter((name) => !isOwn(name))
     .sort()
     .map((name) => join(folder, name));
 }

@@ -23,3 +23,15 @@ export function onUncaught(report: (what: string, error: unknown) => void): void
   process.on("uncaughtException", (error) => report("uncaught exception", error));
   process.on("unhandledRejection", (reason) => report("unhandled rejection", reason));
 }
+
+/** Aborts at the first Ctrl-C, so that a call can be cancelled in order; a second one ends the process. */
+export function onInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(128 + constants.signals[signal]);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

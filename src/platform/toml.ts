@@ -1,5 +1,5 @@
 /** Reads TOML, with lines for messages. */
-import { parse, TomlError } from "smol-toml";
+import { parse, stringify, TomlError } from "smol-toml";
 import { OperoneError } from "../kernel/error.ts";
 
 export interface TomlDocument {
@@ -19,6 +19,10 @@ export function parseToml(text: string, source: string): TomlDocument {
       `${source} line ${error.line}, column ${error.column} is no TOML: ${error.message.replace(/^Invalid TOML document: /, "").trimEnd()}`,
     );
   }
+}
+
+export function tomlText(values: Readonly<Record<string, unknown>>): string {
+  return stringify(values);
 }
 
 /** A second, simple reading of the text: the parser keeps no places. Only used once something is wrong. */

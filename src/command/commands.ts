@@ -1,0 +1,77 @@
+/** The commands of the program itself, sorted by name. Their code is loaded when they run. */
+import type { Command, CommandOption } from "./command.ts";
+
+const set: CommandOption = {
+  type: "string",
+  multiple: true,
+  value: "KEY=VALUE",
+  summary: "A configuration key, over the file and the environment: http.port=7000",
+};
+
+export const commands: readonly Command[] = [
+  {
+    words: "api reference",
+    summary: "Print the reference of all commands and operations as Markdown",
+    run: async (input) => (await import("./api.ts")).reference(input),
+  },
+  {
+    words: "config check",
+    summary: "Check the configuration; tells every problem at once",
+    options: { set },
+    run: async (input) => (await import("./config.ts")).check(input),
+  },
+  {
+    words: "config explain",
+    summary: "Show every key with its value and where that came from",
+    options: { set },
+    run: async (input) => (await import("./config.ts")).explain(input),
+  },
+  {
+    words: "config migrate",
+    summary: "Print config.toml as this version would write it",
+    run: async (input) => (await import("./config.ts")).migrate(input),
+  },
+  {
+    words: "config schema",
+    summary: "Print the JSON Schema of config.toml",
+    run: async (input) => (await import("./config.ts")).schema(input),
+  },
+  {
+    words: "doctor",
+    summary: "Check this machine and the data directory, each with a verdict and a fix",
+    run: async (input) => (await import("./doctor.ts")).doctor(input),
+  },
+  {
+    words: "down",
+    summary: "Stop the node of this data directory and wait until it has ended",
+    options: {
+      timeout: {
+        type: "string",
+        value: "SECONDS",
+        summary: "Kill it when it takes longer; 30 when not given",
+      },
+    },
+    run: async (input) => (await import("./down.ts")).down(input),
+  },
+  {
+    words: "uninstall",
+    summary: "List and remove what Operone made on this machine",
+    options: { yes: { type: "boolean", summary: "Do not ask" } },
+    run: async (input) => (await import("./uninstall.ts")).uninstall(input),
+  },
+  {
+    words: "up",
+    summary: "Run a node in the foreground, or in the background with --detach",
+    options: {
+      detach: { type: "boolean", summary: "Return once the node answers; it runs on" },
+      set,
+      "detached-child": { type: "boolean", hidden: true, summary: "Tell the start's end on descriptor 3" },
+    },
+    run: async (input) => (await import("./up.ts")).up(input),
+  },
+  {
+    words: "version",
+    summary: "Print the version",
+    run: async (input) => (await import("./version.ts")).version(input),
+  },
+];

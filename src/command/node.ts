@@ -1,0 +1,99 @@
+/** Builds a node in this process: ports, configuration, modules. */
+import { join } from "node:path";
+import { boot, type Kernel } from "../kernel/kernel.ts";
+import { Clock, Files, Host, Log, LogBook, Processes, Random } from "../kernel/ports.ts";
+import { modules } from "../modules.ts";
+import { systemClock } from "../platform/clock.ts";
+import { diskFiles } from "../platform/files.ts";
+import { systemHost } from "../platform/host.ts";
+import { takeLock } from "../platform/lock.ts";
+import { type OpenLog, openLog, stderrStream } from "../platform/log.ts";
+import type { DataPaths } from "../platform/paths.ts";
+import { systemProcesses } from "../platform/processes.ts";
+import { systemRandom } from "../platform/random.ts";
+import { removeUnfinished } from "../platform/removal.ts";
+import { loadConfiguration } from "./configuration.ts";
+import { prepareHome } from "./home.ts";
+import { operoneVersion } from "./version.ts";
+
+export interface RunningNode {
+  readonly paths: DataPaths;
+  /** `http://127.0.0.1:6737`. */
+  readonly addresses: readonly string[];
+  readonly kernel: Kernel;
+  readonly log: Log;
+  /** Stops the modules, then gives the lock back. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly directory: string;
+  /** `http.port=7000` */
+  readonly settings: readonly string[];
+  /** Nobody reads its stderr: the log goes to its file alone. */
+  readonly background: boolean;
+}
+
+/** @throws OperoneError when it cannot start; then nothing is left running and the lock is free. */
+export async function startNode({ directory, settings, background }: StartOptions): Promise<RunningNode> {
+  const paths = prepareHome(directory);
+  const config = loadConfiguration(paths, settings);
+  const clock = systemClock();
+  const lock = takeLock(paths, operoneVersion, clock.nowMs());
+  const opened = openNodeLog(paths, clock, background);
+  try {
+    removeUnfinished([directory, ...modules.map((module) => join(directory, module.id))]);
+    const kernel = await bootModules(paths, config.values, clock, opened);
+    return {
+      paths,
+      addresses: [],
+      kernel,
+      log: opened.log,
+      async stop() {
+        await kernel.stop();
+        opened.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    opened.close();
+    lock.release();
+    throw error;
+  }
+}
+
+function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean): OpenLog {
+  return openLog({
+    clock,
+    level: "info",
+    file: join(directory, "log", "node.log"),
+    ...(background ? {} : { stream: stderrStream() }),
+  });
+}
+
+async function bootModules(
+  { directory }: DataPaths,
+  config: Readonly<Record<string, unknown>>,
+  clock: Clock,
+  { log, book }: OpenLog,
+): Promise<Kernel> {
+  const random = systemRandom();
+  const host = systemHost({ dataDirectory: directory, version: operoneVersion });
+  return await boot({
+    modules,
+    config,
+    clock,
+    random,
+    log,
+    nodeNames: [host.hostName],
+    provided: [
+      [Clock, clock],
+      [Files, diskFiles()],
+      [Host, host],
+      [Log, log],
+      [LogBook, book],
+      [Processes, systemProcesses({ ledger: join(directory, "shell", "children") })],
+      [Random, random],
+    ],
+  });
+}

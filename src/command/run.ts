@@ -1,0 +1,83 @@
+/** From the words of the command line to an exit code. */
+import { errorBody, errorCodes, OperoneError } from "../kernel/error.ts";
+import { nearest } from "../kernel/nearest.ts";
+import { dataDirectory } from "../platform/paths.ts";
+import { processTerminal, type Terminal } from "../platform/terminal.ts";
+import { commandOf, parseCommand, takeDataOption } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { commands } from "./commands.ts";
+import { version } from "./version.ts";
+
+const helpWords: readonly string[] = ["--help", "-h", "help"];
+const versionWords: readonly string[] = ["--version", "-V"];
+
+export async function run(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  try {
+    return await runWords(argv, terminal);
+  } catch (error) {
+    return told(error, argv.includes("--json"), terminal);
+  }
+}
+
+async function runWords(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { data, rest } = takeDataOption(argv);
+  const [first] = rest;
+  if (first !== undefined && versionWords.includes(first)) {
+    return version({ json: rest.includes("--json"), terminal });
+  }
+  if (first === undefined || helpWords.includes(first)) {
+    return await runHelp(rest.slice(1), terminal);
+  }
+  const found = commandOf(commands, rest);
+  if (found !== undefined) return await runCommand(found.command, found.rest, data, terminal);
+  refuseHalfCommand(rest);
+  const { runOperation } = await import("./operation.ts");
+  return await runOperation(dataDirectory(data), rest);
+}
+
+/** `operone help up`, `operone help shell run`, `operone --help`. */
+async function runHelp(words: readonly string[], terminal: Terminal): Promise<number> {
+  const found = commandOf(commands, words);
+  if (found !== undefined) return await helpFor(found.command, terminal);
+  const operation = await import("./operation.ts");
+  return await operation.runHelp([...words, ...(words.length === 0 ? [] : ["--help"])]);
+}
+
+async function helpFor(command: Command, terminal: Terminal): Promise<number> {
+  const { printCommandHelp } = await import("./help.ts");
+  return printCommandHelp(command, terminal);
+}
+
+async function runCommand(
+  command: Command,
+  argv: readonly string[],
+  data: string | undefined,
+  terminal: Terminal,
+): Promise<number> {
+  const parsed = parseCommand(command, argv);
+  if (parsed.help) return await helpFor(command, terminal);
+  return await command.run({ ...parsed, directory: dataDirectory(data), terminal });
+}
+
+/** `operone config chek`: the first word is ours, so no operation can be meant. */
+function refuseHalfCommand([first = "", second = ""]: readonly string[]): void {
+  const family = commands
+    .filter((command) => command.words.startsWith(`${first} `))
+    .map((command) => command.words);
+  if (family.length === 0) return;
+  const near = nearest(`${first} ${second}`, family);
+  const next = near === undefined ? `use one of: ${family.join(", ")}` : `did you mean "operone ${near}"?`;
+  throw new OperoneError("invalid_input", `"operone ${first} ${second}" is not a command; ${next}`);
+}
+
+/** Unexpected errors are shown as they are: whoever sits here started the program and owns what it prints. */
+function told(error: unknown, json: boolean, terminal: Terminal): number {
+  if (!(error instanceof OperoneError)) {
+    terminal.err(`operone: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return errorCodes.internal.exit;
+  }
+  terminal.err(
+    json ? `${JSON.stringify({ error: errorBody(error) })}\n` : `operone: ${error.message} (${error.code})\n`,
+  );
+  return errorCodes[error.code].exit;
+}

@@ -1,0 +1,78 @@
+/** `operone up`: runs a node in this process, or starts one in the background and waits until it answers. */
+import { OperoneError } from "../kernel/error.ts";
+import { detachedFlag, reportStart, startDetached } from "../platform/detach.ts";
+import { dataPaths } from "../platform/paths.ts";
+import { restartWithoutInjection } from "../platform/self.ts";
+import { onStopSignals, onUncaught } from "../platform/signals.ts";
+import type { CommandInput } from "./command.ts";
+import { prepareHome } from "./home.ts";
+import { type RunningNode, startNode } from "./node.ts";
+import { welcome, welcomeFacts } from "./welcome.ts";
+
+/** For a node in the background, from its start to its first answer. */
+const startTimeoutMs = 30_000;
+
+export async function up(input: CommandInput): Promise<number> {
+  if (input.flag("detach")) return await upDetached(input);
+  restartWithoutInjection();
+  const detached = input.flag(detachedFlag.slice(2));
+  try {
+    const { directory } = input;
+    const node = await startNode({ directory, settings: input.texts("set"), background: detached });
+    onUncaught((what, error) => node.log.error(what, { error }));
+    const ended = stopReason(node);
+    const text = startText(input, node);
+    if (detached) reportStart({ ok: true, text });
+    else input.terminal.out(text);
+    return await finish(node, await ended);
+  } catch (error) {
+    if (detached) reportStart({ ok: false, text: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+async function upDetached({ directory, texts, json, terminal }: CommandInput): Promise<number> {
+  prepareHome(directory);
+  const paths = dataPaths(directory);
+  const settings = texts("set").flatMap((setting) => ["--set", setting]);
+  const argv = ["up", "--data", directory, ...settings, ...(json ? ["--json"] : [])];
+  const { pid, report } = await startDetached(argv, paths.output, startTimeoutMs);
+  if (report === undefined) {
+    throw new OperoneError(
+      "deadline",
+      `The node (process ${pid}) did not answer within ${startTimeoutMs / 1000} s; it may still come up: see ${paths.output}, or stop it with "operone down"`,
+    );
+  }
+  if (!report.ok) throw new OperoneError("unavailable", report.text);
+  terminal.out(report.text);
+  return 0;
+}
+
+function startText({ json }: CommandInput, node: RunningNode): string {
+  const facts = welcomeFacts(node);
+  return json ? `${JSON.stringify(facts)}\n` : welcome(facts);
+}
+
+interface StopReason {
+  readonly reason: string;
+  readonly failed: boolean;
+}
+
+function stopReason(node: RunningNode): Promise<StopReason> {
+  return new Promise((resolve) => {
+    onStopSignals((signal) => resolve({ reason: signal, failed: false }));
+    void node.kernel.stopRequested.then((reason) => {
+      const failed = node.kernel.view
+        .modules()
+        .some((module) => module.required && module.state === "failed");
+      resolve({ reason, failed });
+    });
+  });
+}
+
+async function finish(node: RunningNode, { reason, failed }: StopReason): Promise<number> {
+  node.log.info("stopping", { reason });
+  await node.stop();
+  if (failed) throw new OperoneError("unavailable", `The node stopped: ${reason}`);
+  return 0;
+}

@@ -1,0 +1,5 @@
+/** The modules that the binary contains, sorted by id. */
+import { access } from "../modules/access/module.ts";
+import type { Module } from "./kernel/module.ts";
+
+export const modules: readonly Module[] = [access];

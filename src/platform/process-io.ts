@@ -1,0 +1,76 @@
+/** The terminal, the files and Ctrl-C of this process, as the command line needs them. */
+
+import { once } from "node:events";
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+
+interface Writer {
+  /** Resolves when it was taken. Rejects with the code EPIPE when nobody reads any more. */
+  write(data: string | Uint8Array): Promise<void>;
+}
+
+export interface ProcessIo {
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdout: Writer;
+  readonly stderr: Writer;
+  readonly isTty: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  readonly columns: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  readFile(path: string): AsyncIterable<Uint8Array>;
+  writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+export function processIo(signal: AbortSignal): ProcessIo {
+  return {
+    stdin: stdinChunks(),
+    stdout: writer(process.stdout),
+    stderr: writer(process.stderr),
+    isTty: {
+      stdin: process.stdin.isTTY === true,
+      stdout: process.stdout.isTTY === true,
+      stderr: process.stderr.isTTY === true,
+    },
+    columns: process.stdout.columns ?? 80,
+    environment: process.env,
+    signal,
+    readFile: (path) => createReadStream(path),
+    writeFile,
+  };
+}
+
+function writer(stream: NodeJS.WriteStream): Writer {
+  // Each write reports its own failure; without a listener the first one would end the process.
+  stream.on("error", () => {});
+  return {
+    write: (data) =>
+      new Promise((resolve, reject) => {
+        stream.write(data, (error) => (error ? reject(error) : resolve()));
+      }),
+  };
+}
+
+/** Opened by the first read, so that a command that takes nothing leaves stdin alone. */
+async function* stdinChunks(): AsyncGenerator<Uint8Array> {
+  yield* Bun.stdin.stream();
+}
+
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const temporary = `${path}.${process.pid}.part`;
+  const file = createWriteStream(temporary, { flags: "wx" });
+  try {
+    for await (const chunk of chunks) {
+      if (!file.write(chunk)) await once(file, "drain");
+    }
+    await new Promise<void>((resolve, reject) => {
+      file.once("error", reject);
+      file.end(() => resolve());
+    });
+    await rename(temporary, path);
+  } catch (error) {
+    file.destroy();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
