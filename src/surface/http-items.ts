@@ -1,0 +1,82 @@
+/** Items as server-sent events, as NDJSON, or as one JSON array. */
+import { Buffer } from "node:buffer";
+import { errorBody, OperoneError } from "../kernel/error.ts";
+import type { Progress } from "../kernel/operation.ts";
+import { eventName, mediaType } from "./http-wire.ts";
+
+const encoder = new TextEncoder();
+
+/** How a stream of items is written. */
+export interface Framing {
+  readonly mediaType: string;
+  readonly heartbeat: Uint8Array;
+  item(item: unknown): string;
+  progress(progress: Progress): string;
+  error(error: unknown, callId: string): string;
+  readonly end: string;
+}
+
+export const eventFraming: Framing = {
+  mediaType: mediaType.sse,
+  heartbeat: encoder.encode(":\n\n"),
+  item: (item) => event(eventName.item, item),
+  progress: (progress) => event(eventName.progress, progress),
+  error: (error, callId) => event(eventName.error, errorBody(error, callId)),
+  end: event(eventName.end, {}),
+};
+
+/** A client sees the end by the end of the body: what is cut off is never ended properly. */
+export const lineFraming: Framing = {
+  mediaType: mediaType.ndjson,
+  heartbeat: encoder.encode("\n"),
+  item: (item) => `${json(item)}\n`,
+  progress: () => "",
+  error: (error, callId) => `${json({ error: errorBody(error, callId) })}\n`,
+  end: "",
+};
+
+/** The events of an operation that gives one value, for clients that want to see its progress. */
+export const valueFraming: Framing = { ...eventFraming, item: (value) => event(eventName.value, value) };
+
+function event(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${json(data)}\n\n`;
+}
+
+/** `undefined`, which an operation without output gives, has no JSON of its own. */
+export function json(value: unknown): string {
+  return JSON.stringify(value) ?? "null";
+}
+
+/** The whole stream frame by frame. A failure is its last frame, so this never throws one. */
+export async function* framesOf(
+  items: AsyncIterable<unknown>,
+  framing: Framing,
+  callId: string,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    for await (const item of items) yield encoder.encode(framing.item(item));
+  } catch (error) {
+    yield encoder.encode(framing.error(error, callId));
+    return;
+  }
+  if (framing.end !== "") yield encoder.encode(framing.end);
+}
+
+/** @throws OperoneError `too_large`, and whatever `items` throws: an array has no place for an error at its end */
+export async function arrayOf(items: AsyncIterable<unknown>, bytesMax: number): Promise<Uint8Array> {
+  const texts: string[] = [];
+  let sizeBytes = 2;
+  for await (const item of items) {
+    const text = json(item);
+    sizeBytes += Buffer.byteLength(text) + 1;
+    if (sizeBytes > bytesMax) {
+      throw new OperoneError(
+        "too_large",
+        `The items are more than ${bytesMax} bytes as one JSON array; ask for "accept: ${mediaType.ndjson}" and read them line by line`,
+        { limitBytes: bytesMax },
+      );
+    }
+    texts.push(text);
+  }
+  return encoder.encode(`[${texts.join(",")}]`);
+}
