@@ -8,7 +8,7 @@ import { Credentials, Secrets } from "../../modules/access/contract.ts";
 import { access } from "../../modules/access/module.ts";
 import type { ErrorCode } from "../../src/kernel/error.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
-import { boot, type Kernel } from "../../src/kernel/kernel.ts";
+import { boot, type Kernel, kernelLimits } from "../../src/kernel/kernel.ts";
 import { defineModule } from "../../src/kernel/module.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
 import { Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
@@ -158,6 +158,12 @@ export async function startNode(
     const chunks = await Array.fromAsync(answer.bytes.open());
     return new TextDecoder().decode(Buffer.concat(chunks));
   };
+  const stop = async () => {
+    const stopped = kernel.stop();
+    // Running calls are given some seconds to end, and here time moves only when told.
+    if (kernel.view.callsInFlight() > 0) await clock.advance(kernelLimits.drainMs);
+    await stopped;
+  };
   // Fails where a test wants the module to fail; the test sees that by itself.
   await call("access.whoami").catch(() => {});
   return {
@@ -179,10 +185,10 @@ export async function startNode(
     },
     token: async (input) => (await call("access.token-create", input)) as { token: string; id: string },
     async restart() {
-      await kernel.stop();
+      await stop();
       return startNode(config, directory, clock);
     },
-    stop: () => kernel.stop(),
+    stop,
   };
 }
 
