@@ -1,6 +1,5 @@
 /** Everything that is no command of the program itself: an operation of the running node, over its socket. */
 import { OperoneError } from "../kernel/error.ts";
-import { isLocked, livingHolder } from "../platform/lock.ts";
 import { type DataPaths, dataPaths } from "../platform/paths.ts";
 import { socketAnswers } from "../platform/probe.ts";
 import { processIo } from "../platform/process-io.ts";
@@ -42,14 +41,15 @@ function socketFetch(paths: DataPaths): Fetch {
       return await fetch(url, init);
     } catch (error) {
       if (init.signal?.aborted !== true && !(await socketAnswers(paths.socket, probeTimeoutMs))) {
-        throw notRunning(paths, error);
+        throw await notRunning(paths, error);
       }
       throw error;
     }
   };
 }
 
-function notRunning(paths: DataPaths, cause: unknown): OperoneError {
+async function notRunning(paths: DataPaths, cause: unknown): Promise<OperoneError> {
+  const { isLocked, livingHolder } = await import("../platform/lock.ts");
   const holder = isLocked(paths) ? livingHolder(paths) : undefined;
   const message =
     holder === undefined

@@ -30,7 +30,11 @@ async function runWords(argv: readonly string[], terminal: Terminal): Promise<nu
   }
   const found = commandOf(commands, rest);
   if (found !== undefined) return await runCommand(found.command, found.rest, data, terminal);
-  refuseHalfCommand(rest);
+  const family = familyHelp(rest);
+  if (family !== undefined) {
+    terminal.out(family);
+    return 0;
+  }
   const { runOperation } = await import("./operation.ts");
   return await runOperation(dataDirectory(data), rest);
 }
@@ -39,6 +43,11 @@ async function runWords(argv: readonly string[], terminal: Terminal): Promise<nu
 async function runHelp(words: readonly string[], terminal: Terminal): Promise<number> {
   const found = commandOf(commands, words);
   if (found !== undefined) return await helpFor(found.command, terminal);
+  const family = words.length === 1 ? familyHelp([...words, "--help"]) : undefined;
+  if (family !== undefined) {
+    terminal.out(family);
+    return 0;
+  }
   const operation = await import("./operation.ts");
   return await operation.runHelp([...words, ...(words.length === 0 ? [] : ["--help"])]);
 }
@@ -59,14 +68,18 @@ async function runCommand(
   return await command.run({ ...parsed, directory: dataDirectory(data), terminal });
 }
 
-/** `operone config chek`: the first word is ours, so no operation can be meant. */
-function refuseHalfCommand([first = "", second = ""]: readonly string[]): void {
-  const family = commands
-    .filter((command) => command.words.startsWith(`${first} `))
-    .map((command) => command.words);
-  if (family.length === 0) return;
-  const near = nearest(`${first} ${second}`, family);
-  const next = near === undefined ? `use one of: ${family.join(", ")}` : `did you mean "operone ${near}"?`;
+/** `operone config chek`: the first word is ours, so no operation can be meant. Gives what the family can do. */
+function familyHelp([first = "", second = ""]: readonly string[]): string | undefined {
+  const family = commands.filter((command) => command.words.startsWith(`${first} `));
+  if (family.length === 0) return undefined;
+  if (helpWords.includes(second)) {
+    const width = Math.max(...family.map(({ words }) => words.length));
+    const lines = family.map(({ words, summary }) => `  operone ${words.padEnd(width)}  ${summary}\n`);
+    return `Usage:\n${lines.join("")}`;
+  }
+  const words = family.map((command) => command.words);
+  const near = nearest(`${first} ${second}`, words);
+  const next = near === undefined ? `use one of: ${words.join(", ")}` : `did you mean "operone ${near}"?`;
   throw new OperoneError("invalid_input", `"operone ${first} ${second}" is not a command; ${next}`);
 }
 
