@@ -192,9 +192,11 @@ test("tasks are cancelled and awaited at stop, and a closer that throws or hangs
   assert.deepEqual(states(kernel), { a: "stopped", b: "stopped" });
 });
 
-test("the configuration of a module is checked before it starts", async () => {
+test("the configuration of every module is checked before the first one starts", async () => {
   const { plain, start, events } = setUp();
-  await assert.rejects(start([plain("a")], { config: { a: { prot: 1 } } }), { code: "invalid_input" });
+  await assert.rejects(start([plain("a"), plain("b")], { config: { b: { prot: 1 } } }), {
+    code: "invalid_input",
+  });
   assert.deepEqual(events, []);
 });
 

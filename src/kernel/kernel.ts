@@ -1,5 +1,6 @@
 /** Boots modules in order, rolls back, shows their states, stops in reverse. Knows no domain word. */
 import * as v from "valibot";
+import type { Permission } from "./authority.ts";
 import { createDispatcher, type Dispatcher, type DispatchLimits } from "./dispatch.ts";
 import { OperoneError } from "./error.ts";
 import { operationTable, permissionsOf, providersOf, serviceIds, startOrder } from "./graph.ts";
@@ -9,7 +10,7 @@ import { type Clock, Journal, type Log, Policy, type Random, Router } from "./po
 import { ModuleRun } from "./run.ts";
 import { durationMsBounds } from "./statistics.ts";
 import { type SupervisorLimits, supervisorLimits } from "./supervisor.ts";
-import { KernelView } from "./view.ts";
+import { KernelView, type OperationTable } from "./view.ts";
 
 export interface KernelLimits {
   /** For one module's `start`, which must return at once. */
@@ -58,23 +59,12 @@ export async function boot(options: BootOptions): Promise<Kernel> {
   const services = new Map<string, unknown>(options.provided?.map(([key, value]) => [key.id, value]));
   const provided = new Set([...services.keys(), KernelView.id]);
   const order = startOrder(options.modules, provided);
+  // All of it before anything starts: a wrong key in the last table must not start and stop the first module.
+  const configs = new Map(order.map((module) => [module.id, configOf(module, options.config)]));
   const runs = new Map<string, ModuleRun>();
   const permissions = permissionsOf(order);
   const table = operationTable(order, permissions);
-  const optional = <T>(key: Service<T>) => services.get(key.id) as T | undefined;
-  const dispatcher = createDispatcher({
-    table,
-    permissions,
-    clock: options.clock,
-    random: options.random,
-    log: options.log,
-    nodeNames: new Set(options.nodeNames ?? []),
-    module: (id) => runs.get(id),
-    policy: () => optional(Policy),
-    journal: () => optional(Journal),
-    router: () => optional(Router),
-    ...(options.dispatch === undefined ? {} : { limits: options.dispatch }),
-  });
+  const dispatcher = dispatcherOf(options, table, permissions, runs, services);
   let requestStop: (reason: string) => void = () => {};
   const stopRequested = new Promise<string>((resolve) => {
     requestStop = resolve;
@@ -90,31 +80,52 @@ export async function boot(options: BootOptions): Promise<Kernel> {
     requestStop,
   };
   services.set(KernelView.id, view);
-  const stop = once(() => stopAll(dispatcher, [...runs.values()], limits, options.clock));
-  const supervisor = options.supervisor ?? supervisorLimits;
   const providers = providersOf(order, provided);
-  for (const module of order) {
-    const run = new ModuleRun(module, options, limits, supervisor, (reason) => {
+  const startOne = async (module: Module) => {
+    const run = new ModuleRun(module, options, limits, options.supervisor ?? supervisorLimits, (reason) => {
       if (module.required === true) requestStop(`the required module "${module.id}" failed: ${reason}`);
     });
     runs.set(module.id, run);
     const missing = serviceIds(module.requires).find((id) => !services.has(id));
-    if (missing !== undefined) {
+    if (missing === undefined) await run.start(configs.get(module.id), services);
+    else
       run.fail(
         `it requires "${missing}" of the module "${providers.get(missing)?.id}", which is not running`,
       );
-    } else {
-      await run.start(configOf(module, options.config), services);
-    }
-    if (run.status === "failed" && module.required === true) {
-      await stop();
-      throw new OperoneError(
-        "unavailable",
-        `The required module "${module.id}" did not start: ${run.reason}`,
-      );
-    }
+    if (run.status !== "failed" || module.required !== true) return;
+    throw new OperoneError("unavailable", `The required module "${module.id}" did not start: ${run.reason}`);
+  };
+  const stop = once(() => stopAll(dispatcher, [...runs.values()], limits, options.clock));
+  try {
+    for (const module of order) await startOne(module);
+  } catch (error) {
+    await stop();
+    throw error;
   }
   return { view, stopRequested, stop, service: (key) => required(key, services) };
+}
+
+function dispatcherOf(
+  options: BootOptions,
+  table: OperationTable,
+  permissions: ReadonlyMap<string, Permission>,
+  runs: ReadonlyMap<string, ModuleRun>,
+  services: ReadonlyMap<string, unknown>,
+): Dispatcher {
+  const optional = <T>(key: Service<T>) => services.get(key.id) as T | undefined;
+  return createDispatcher({
+    table,
+    permissions,
+    clock: options.clock,
+    random: options.random,
+    log: options.log,
+    nodeNames: new Set(options.nodeNames ?? []),
+    module: (id) => runs.get(id),
+    policy: () => optional(Policy),
+    journal: () => optional(Journal),
+    router: () => optional(Router),
+    ...(options.dispatch === undefined ? {} : { limits: options.dispatch }),
+  });
 }
 
 function configOf(module: Module, config: Readonly<Record<string, unknown>> = {}): unknown {
