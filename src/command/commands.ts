@@ -10,9 +10,25 @@ const set: CommandOption = {
 
 export const commands: readonly Command[] = [
   {
+    words: "api openapi",
+    summary: "Print the OpenAPI document of this version",
+    run: async (input) => (await import("./api.ts")).openapi(input),
+  },
+  {
+    words: "api page",
+    summary: "Print the readable API page as HTML",
+    run: async (input) => (await import("./api.ts")).page(input),
+  },
+  {
     words: "api reference",
     summary: "Print the reference of all commands and operations as Markdown",
     run: async (input) => (await import("./api.ts")).reference(input),
+  },
+  {
+    words: "completion",
+    positional: ["SHELL"],
+    summary: "Print a completion script for bash, zsh or fish",
+    run: async (input) => (await import("./completion.ts")).completion(input),
   },
   {
     words: "config check",

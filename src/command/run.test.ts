@@ -126,6 +126,16 @@ test("the configuration of the first version is read as it was written", async (
   expect((await typed(["config", "migrate", "--data", folder()])).code).toBe(5);
 });
 
+test("the documents and the completions are made without a node", async () => {
+  expect((await typed(["api", "reference"])).stdout).toContain("### access.token-create");
+  expect((await typed(["api", "openapi"])).code).toBe(0);
+  expect((await typed(["api", "page"])).code).toBe(0);
+  for (const shell of ["bash", "zsh", "fish"]) {
+    expect((await typed(["completion", shell])).stdout).toContain("operone");
+  }
+  expect((await typed(["completion", "tcsh"])).code).toBe(2);
+});
+
 test("down says when there is nothing to stop, and refuses a timeout that is none", async () => {
   const data = ["--data", join(folder(), "none")];
   expect(await typed(["down", ...data])).toMatchObject({ code: 0, stderr: "" });
