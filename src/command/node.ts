@@ -1,5 +1,6 @@
 /** Builds a node in this process: ports, configuration, modules. */
 import { join } from "node:path";
+import { OperoneError } from "../kernel/error.ts";
 import { boot, type Kernel } from "../kernel/kernel.ts";
 import { Clock, Files, Host, Log, LogBook, Processes, Random } from "../kernel/ports.ts";
 import { modules } from "../modules.ts";
@@ -12,6 +13,7 @@ import type { DataPaths } from "../platform/paths.ts";
 import { systemProcesses } from "../platform/processes.ts";
 import { systemRandom } from "../platform/random.ts";
 import { removeUnfinished } from "../platform/removal.ts";
+import { onUncaught } from "../platform/signals.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { prepareHome } from "./home.ts";
 import { operoneVersion } from "./version.ts";
@@ -44,6 +46,7 @@ export async function startNode({ directory, settings, background }: StartOption
   try {
     removeUnfinished([directory, ...modules.map((module) => join(directory, module.id))]);
     const kernel = await bootModules(paths, config.values, clock, opened);
+    await requiredReady(kernel);
     return {
       paths,
       addresses: [],
@@ -62,13 +65,34 @@ export async function startNode({ directory, settings, background }: StartOption
   }
 }
 
+/** For the required modules, from their start to their readiness. */
+const readyMs = 20_000;
+const pollMs = 1;
+
+/** It answers before that, but what is printed (the owner's token) must be there for whoever reads it. */
+async function requiredReady(kernel: Kernel): Promise<void> {
+  const required = () => kernel.view.modules().filter((module) => module.required);
+  const end = performance.now() + readyMs;
+  while (required().some(({ state }) => state === "starting") && performance.now() < end)
+    await Bun.sleep(pollMs);
+  const late = required().find(({ state }) => state === "starting" || state === "failed");
+  if (late === undefined) return;
+  await kernel.stop();
+  throw new OperoneError(
+    "unavailable",
+    `The required module "${late.id}" ${late.state === "failed" ? `failed: ${late.reason}` : `was not ready after ${readyMs / 1000} s`}`,
+  );
+}
+
 function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean): OpenLog {
-  return openLog({
+  const opened = openLog({
     clock,
     level: "info",
     file: join(directory, "log", "node.log"),
     ...(background ? {} : { stream: stderrStream() }),
   });
+  onUncaught((what, error) => opened.log.error(what, { error }));
+  return opened;
 }
 
 async function bootModules(

@@ -1,9 +1,9 @@
 /** `operone up`: runs a node in this process, or starts one in the background and waits until it answers. */
-import { OperoneError } from "../kernel/error.ts";
+import { type ErrorCode, OperoneError } from "../kernel/error.ts";
 import { detachedFlag, reportStart, startDetached } from "../platform/detach.ts";
 import { dataPaths } from "../platform/paths.ts";
 import { restartWithoutInjection } from "../platform/self.ts";
-import { onStopSignals, onUncaught } from "../platform/signals.ts";
+import { endSoon, onStopSignals } from "../platform/signals.ts";
 import type { CommandInput } from "./command.ts";
 import { prepareHome } from "./home.ts";
 import { type RunningNode, startNode } from "./node.ts";
@@ -19,14 +19,13 @@ export async function up(input: CommandInput): Promise<number> {
   try {
     const { directory } = input;
     const node = await startNode({ directory, settings: input.texts("set"), background: detached });
-    onUncaught((what, error) => node.log.error(what, { error }));
     const ended = stopReason(node);
     const text = startText(input, node);
     if (detached) reportStart({ ok: true, text });
     else input.terminal.out(text);
     return await finish(node, await ended);
   } catch (error) {
-    if (detached) reportStart({ ok: false, text: error instanceof Error ? error.message : String(error) });
+    if (detached) reportStart({ ok: false, code: codeOf(error), text: textOf(error) });
     throw error;
   }
 }
@@ -43,7 +42,7 @@ async function upDetached({ directory, texts, json, terminal }: CommandInput): P
       `The node (process ${pid}) did not answer within ${startTimeoutMs / 1000} s; it may still come up: see ${paths.output}, or stop it with "operone down"`,
     );
   }
-  if (!report.ok) throw new OperoneError("unavailable", report.text);
+  if (!report.ok) throw new OperoneError(report.code, report.text);
   terminal.out(report.text);
   return 0;
 }
@@ -51,6 +50,14 @@ async function upDetached({ directory, texts, json, terminal }: CommandInput): P
 function startText({ json }: CommandInput, node: RunningNode): string {
   const facts = welcomeFacts(node);
   return json ? `${JSON.stringify(facts)}\n` : welcome(facts);
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof OperoneError ? error.code : "internal";
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface StopReason {
@@ -73,6 +80,7 @@ function stopReason(node: RunningNode): Promise<StopReason> {
 async function finish(node: RunningNode, { reason, failed }: StopReason): Promise<number> {
   node.log.info("stopping", { reason });
   await node.stop();
+  endSoon();
   if (failed) throw new OperoneError("unavailable", `The node stopped: ${reason}`);
   return 0;
 }

@@ -1,6 +1,7 @@
 /** Starts a node in the background and learns whether it came up. */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import { type ErrorCode, isErrorCode } from "../kernel/error.ts";
 import { cleanSelfEnvironment, selfCommand } from "./self.ts";
 
 /** The descriptor on which the child tells how its start went, as one JSON document. */
@@ -13,7 +14,7 @@ const reportBytesMax = 64 * 1024;
 
 export type DetachReport =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly text: string };
+  | { readonly ok: false; readonly code: ErrorCode; readonly text: string };
 
 export interface Detached {
   readonly pid: number;
@@ -44,7 +45,14 @@ export async function startDetached(
   child.stdio[reportDescriptor]?.destroy();
   const pid = child.pid ?? 0;
   if (text === undefined) return { pid, report: undefined };
-  return { pid, report: parsedReport(text) ?? { ok: false, text: outputSince(outputFile, startBytes) } };
+  return {
+    pid,
+    report: parsedReport(text) ?? {
+      ok: false,
+      code: "unavailable",
+      text: outputSince(outputFile, startBytes),
+    },
+  };
 }
 
 /** The child's side. Nobody may be reading any more, and that is no failure of the node. */
@@ -77,9 +85,10 @@ async function readReport(stream: unknown): Promise<string> {
 
 function parsedReport(text: string): DetachReport | undefined {
   try {
-    const report = JSON.parse(text) as Partial<DetachReport>;
-    if (typeof report.ok !== "boolean" || typeof report.text !== "string") return undefined;
-    return { ok: report.ok, text: report.text };
+    const { ok, text: said, code } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    if (typeof said !== "string") return undefined;
+    if (ok === true) return { ok, text: said };
+    return { ok: false, code: isErrorCode(code) ? code : "internal", text: said };
   } catch {
     return undefined;
   }

@@ -35,3 +35,11 @@ export function onInterrupt(): AbortSignal {
   }
   return controller.signal;
 }
+
+/** After the node has stopped, what somebody forgot to close gets this long. */
+const endMs = 1_000;
+
+/** Ends a process that has nothing left to do, although something still keeps it; its exit code stays. */
+export function endSoon(): void {
+  setTimeout(() => process.exit(), endMs).unref();
+}
