@@ -9,10 +9,7 @@ import { parseJson, readJson, uploadOf } from "./http-body.ts";
 const limits = { bodyBytesMax: 1_000, bodyTimeoutMs: 1_000, jsonDepthMax: 64 };
 const withCode = (code: string) => (error: unknown) => error instanceof OperoneError && error.code === code;
 
-function requestOf(
-  body: Uint8Array | string | ReadableStream<Uint8Array>,
-  headers: Record<string, string> = {},
-) {
+function requestOf(body: string | ReadableStream<Uint8Array>, headers: Record<string, string> = {}) {
   const duplex = body instanceof ReadableStream ? { duplex: "half" as const } : {};
   return new Request("http://operone/", { method: "POST", body, headers, ...duplex });
 }

@@ -20,6 +20,9 @@ export function identityOf(
   return { caller: { kind: "owner", id: "owner", name: "owner" }, sets, signal };
 }
 
+/** For Node, whose types Deno does not share. */
+const streaming = { duplex: "half" as const };
+
 export async function sampleHttp(options: Partial<HttpSurfaceOptions> = {}): Promise<SampleHttp> {
   const unexpected: unknown[] = [];
   const view = options.view ?? (await sampleKernel()).view;
@@ -33,13 +36,12 @@ export async function sampleHttp(options: Partial<HttpSurfaceOptions> = {}): Pro
     get: (path, headers = {}) => send(path, { headers }),
     post(path, body, headers = {}) {
       const json = { "content-type": "application/json", ...headers };
-      const isText = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
-      return send(path, {
-        method: "POST",
-        headers: json,
-        body: isText ? body : JSON.stringify(body),
-        ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
-      });
+      if (body instanceof ReadableStream) {
+        return send(path, { method: "POST", headers: json, body, ...streaming });
+      }
+      const raw =
+        typeof body === "string" ? body : body instanceof Uint8Array ? new Uint8Array(body) : undefined;
+      return send(path, { method: "POST", headers: json, body: raw ?? JSON.stringify(body) });
     },
   };
 }
