@@ -269,7 +269,7 @@ test("whoever watches sees what waits, each new call and each answer", async () 
   await deny(second.id);
   expect(await next()).toMatchObject({ id: second.id, state: "denied" });
   controller.abort();
-  expect(items.next()).rejects.toMatchObject({ code: "cancelled" });
+  await expect(items.next()).rejects.toMatchObject({ code: "cancelled" });
 });
 
 test("stopping the node lets waiting calls go, and their questions are still there afterwards", async () => {

@@ -332,12 +332,12 @@ test("after closing, records are refused and what waited is on the disk", async 
   const waiting = audit.record(record());
   audit.close();
   await waiting;
-  expect(audit.record(record())).rejects.toMatchObject({ code: "unavailable" });
+  await expect(audit.record(record())).rejects.toMatchObject({ code: "unavailable" });
 });
 
 test("a reader who leaves ends the reading", async () => {
   await write(5_000);
   const controller = new AbortController();
   const reading = audit.verify(undefined, controller.signal, () => controller.abort(new Error("left")));
-  expect(reading).rejects.toThrow("left");
+  await expect(reading).rejects.toThrow("left");
 });
