@@ -30,7 +30,9 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   /** Ends the call. */
   abort(reason: OperoneError): void;
-  /** Called once when nothing more will be sent. */
+  /** Called before a body that is made while it is read. */
+  lasts(): void;
+  /** Called when nothing more will be sent. */
   ended(): void;
 }
 
@@ -154,10 +156,11 @@ function streamed(
 }
 
 function streamOf(
-  { limits, timer, abort, ended }: Outgoing,
+  { limits, timer, abort, lasts, ended }: Outgoing,
   chunks: AsyncIterator<Uint8Array>,
   extra: { readonly heartbeat?: Uint8Array; aside?(): Uint8Array | undefined } = {},
 ): BodyStream {
+  lasts();
   return bodyStream(chunks, {
     limits,
     timer,
@@ -169,11 +172,30 @@ function streamOf(
   });
 }
 
+/**
+ * Up to here a body is handed over at once. A larger one goes in slices, so that it is let go when nobody reads it:
+ * the runtime gives a whole body a fixed time, which a slow but living reader would overrun.
+ */
+const wholeBytesMax = 256 * 1024;
+const sliceBytes = 64 * 1024;
+
 function whole(outgoing: Outgoing, type: string, body: string | Uint8Array): Response {
+  const headers = { "content-type": type };
+  if (outgoing.request.method === "HEAD") {
+    outgoing.ended();
+    const lengthBytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    return headed(outgoing, { ...headers, "content-length": String(lengthBytes) });
+  }
+  if (body.length > wholeBytesMax) {
+    const bytes = typeof body === "string" ? encoder.encode(body) : body;
+    return respond(outgoing, streamOf(outgoing, slices(bytes)).body, headers);
+  }
   outgoing.ended();
-  if (outgoing.request.method !== "HEAD") return respond(outgoing, body, { "content-type": type });
-  const lengthBytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  return headed(outgoing, { "content-type": type, "content-length": String(lengthBytes) });
+  return respond(outgoing, body, headers);
+}
+
+async function* slices(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes);
 }
 
 function headed(outgoing: Outgoing, headers: Record<string, string>, status = 200): Response {

@@ -38,8 +38,11 @@ export interface HttpSurfaceOptions {
 }
 
 export interface HttpHooks {
-  /** Called before a response whose body is made while it is read; `ended` resolves after its last byte. */
-  streams?(ended: Promise<void>): void;
+  /**
+   * Called when an answer may go on after `fetch` has resolved, because its body is made while it is read. What it
+   * returns is called once, just before the last byte or the break.
+   */
+  streams?(): () => void;
 }
 
 export interface HttpSurface {
@@ -133,12 +136,12 @@ async function perform(
   const wantsEvents = operation.gives === "value" && asksForEvents(request);
   if (operation.gives === "value" && upload === undefined && !wantsEvents) {
     const answer = await engine.view.call({ ...call, signal });
-    return valueResponse(plainOutgoing(engine, request, callId), givenValue(answer));
+    return valueResponse(outgoingOf(engine, request, callId, hooks), givenValue(answer));
   }
   const linked = linkedAbort(signal);
-  const ended = Promise.withResolvers<void>();
+  const plain = outgoingOf(engine, request, callId, hooks);
   const outgoing: Outgoing = {
-    ...plainOutgoing(engine, request, callId),
+    ...plain,
     conditional: operation.effect === "read" && upload === undefined,
     // An answer may be over before the client has sent all: the rest must not count as the next request.
     headers: upload === undefined ? {} : closing,
@@ -146,10 +149,9 @@ async function perform(
     ended() {
       linked.release();
       if (upload?.ended() === false) upload.stop();
-      ended.resolve();
+      plain.ended();
     },
   };
-  hooks.streams?.(ended.promise);
   try {
     const progress = new ProgressBox();
     const answering = engine.view.call({ ...call, signal: linked.signal, onProgress: progress.note });
@@ -168,7 +170,8 @@ async function perform(
   }
 }
 
-function plainOutgoing({ limits, timer }: Engine, request: Request, callId: string): Outgoing {
+function outgoingOf({ limits, timer }: Engine, request: Request, callId: string, hooks: HttpHooks): Outgoing {
+  let onEnd: (() => void) | undefined;
   return {
     request,
     callId,
@@ -177,7 +180,13 @@ function plainOutgoing({ limits, timer }: Engine, request: Request, callId: stri
     conditional: false,
     headers: {},
     abort: () => {},
-    ended: () => {},
+    lasts() {
+      onEnd = hooks.streams?.();
+    },
+    ended() {
+      onEnd?.();
+      onEnd = undefined;
+    },
   };
 }
 
