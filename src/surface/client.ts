@@ -5,6 +5,10 @@ import type { Progress } from "../kernel/operation.ts";
 export interface ClientCallOptions {
   readonly signal?: AbortSignal;
   readonly node?: string;
+  /** Given up after this time, at the node too, with the code `deadline`. */
+  readonly deadlineMs?: number;
+  /** Of the call that this one continues, so that both ends audit the same one. Between nodes alone. */
+  readonly callId?: string;
   readonly idempotencyKey?: string;
   readonly bytes?: AsyncIterable<Uint8Array>;
   readonly messages?: AsyncIterable<unknown>;
