@@ -37,22 +37,28 @@ function split(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   return [...chunks, bytes.subarray(at)];
 }
 
+const plain = { noNullPrototype: true } as const;
 const anyFrame = fc.oneof(
-  fc.record({
-    kind: fc.constantFrom(frameKind.more, frameKind.bytes),
-    call: fc.nat(),
-    payload: fc.uint8Array({ minLength: 1, maxLength: 300 }),
-  }),
-  fc.record({
-    kind: fc.constant(frameKind.last),
-    call: fc.nat(),
-    payload: fc.uint8Array({ maxLength: 300 }),
-  }),
-  fc.record({
-    kind: fc.constantFrom(frameKind.cancel, frameKind.inputEnd),
-    call: fc.nat(),
-    payload: fc.constant(new Uint8Array(0)),
-  }),
+  fc.record(
+    {
+      kind: fc.constantFrom(frameKind.more, frameKind.bytes),
+      call: fc.nat(),
+      payload: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+    },
+    plain,
+  ),
+  fc.record(
+    { kind: fc.constant(frameKind.last), call: fc.nat(), payload: fc.uint8Array({ maxLength: 300 }) },
+    plain,
+  ),
+  fc.record(
+    {
+      kind: fc.constantFrom(frameKind.cancel, frameKind.inputEnd),
+      call: fc.nat(),
+      payload: fc.constant(new Uint8Array(0)),
+    },
+    plain,
+  ),
 );
 
 test("frames survive whatever the chunks cut", async () => {
