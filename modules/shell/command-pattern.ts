@@ -1,0 +1,104 @@
+/**
+ * Patterns over argument vectors, compared word by word and never as text, so `git` covers neither `git-evil` nor
+ * `/tmp/git`.
+ *
+ *     git status        exactly these two words
+ *     git show *        `*` is any one word
+ *     git log **        `**`, at the end, is any further words, or none
+ *     cp 'my file' '*'  quotes and backslashes as in a shell; a quoted star is itself
+ *
+ * There is no other syntax: a star within a word is refused, because it would mean something else everywhere else.
+ */
+
+/** Any one word, any further words, or exactly this one. */
+type Part = typeof anyWord | typeof anyWords | string;
+const anyWord = Symbol("*");
+const anyWords = Symbol("**");
+
+export type CommandPattern = readonly Part[];
+
+export function covers(pattern: CommandPattern, argv: readonly string[]): boolean {
+  const open = pattern.at(-1) === anyWords;
+  const parts = open ? pattern.slice(0, -1) : pattern;
+  if (open ? argv.length < parts.length : argv.length !== parts.length) return false;
+  return parts.every((part, at) => part === anyWord || part === argv[at]);
+}
+
+/** @returns the pattern, or why the text is none */
+export function parsePattern(text: string): CommandPattern | string {
+  const words = wordsOf(text);
+  if (words === undefined) return "a quote or a backslash at its end is not finished";
+  const pattern = words.map(partOf);
+  if (pattern.length === 0) return "it has no words";
+  if (pattern.includes(undefined)) {
+    return "* stands for a whole word only; quote it ('a*') where it is meant as itself";
+  }
+  const parts = pattern.filter((part) => part !== undefined);
+  if (parts.indexOf(anyWords) !== -1 && parts.indexOf(anyWords) !== parts.length - 1) {
+    return "** stands for all further words, so it must be the last";
+  }
+  const [program] = parts;
+  if (typeof program === "string" && isRelativePath(program)) {
+    return `a program is judged by its whole path; write /.../${baseName(program)}`;
+  }
+  if (program === "") return "its first word, the program, is empty";
+  return parts;
+}
+
+/** A path that means another file in every folder. A bare name is none: it is looked up in PATH. */
+export function isRelativePath(program: string): boolean {
+  return program.includes("/") && !program.startsWith("/") && !/^(~\/|[A-Za-z]:)/.test(program);
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** A word as it was written: the stars that were quoted are only text. */
+interface Word {
+  readonly text: string;
+  readonly stars: boolean;
+}
+
+/** Undefined for a star within a word. */
+function partOf({ text, stars }: Word): Part | undefined {
+  if (!stars) return text;
+  if (text === "*") return anyWord;
+  return text === "**" ? anyWords : undefined;
+}
+
+/** One of: space; '...'; "..." with \" and \\; \ and a character; a run of anything else. */
+const token =
+  /(?<space>[ \t\r\n]+)|'(?<single>[^']*)'|"(?<double>(?:[^"\\]|\\.)*)"|\\(?<escaped>.)|(?<plain>[^ \t\r\n'"\\]+)/sy;
+
+function wordsOf(pattern: string): readonly Word[] | undefined {
+  const words: Word[] = [];
+  let word: Word | undefined;
+  token.lastIndex = 0;
+  while (token.lastIndex < pattern.length) {
+    const groups = token.exec(pattern)?.groups;
+    if (groups === undefined) return undefined;
+    if (groups.space !== undefined) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+      continue;
+    }
+    const double = groups.double?.replaceAll(/\\(["\\])/g, "$1");
+    const text = groups.single ?? double ?? groups.escaped ?? groups.plain ?? "";
+    word = {
+      text: (word?.text ?? "") + text,
+      stars: word?.stars === true || groups.plain?.includes("*") === true,
+    };
+  }
+  if (word !== undefined) words.push(word);
+  return words;
+}
+
+/** The pattern that covers exactly this argument vector. */
+export function patternOf(argv: readonly string[]): string {
+  return argv.map(quoted).join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
