@@ -167,6 +167,7 @@ test("for the session: this caller and operation, with any input, until the node
   expect(await node.call("demo.run", { command: "anything" }, { token })).toBe("ran anything");
   await ask("ls", await asking("other"));
   node = await node.restart();
+  expect(await node.call("access.approval-show", { approval: first.id })).toMatchObject({ state: "expired" });
   await ask("anything");
   expect(node.ran).toEqual([]);
 });

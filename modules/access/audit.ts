@@ -293,9 +293,9 @@ function pointOf(note: string): ChainPoint {
   return parsed.success ? parsed.output.prunedThrough : genesis;
 }
 
-/** What a caller can choose must not fill the disk; half a surrogate pair or NUL would come back as something else. */
+/** What a caller can choose must not fill the disk; half a surrogate pair would come back as something else. */
 function bounded(text: string): string {
-  return text.slice(0, limits.auditTextLengthMax).toWellFormed().replaceAll("\0", "\ufffd");
+  return text.slice(0, limits.auditTextLengthMax).toWellFormed();
 }
 
 function auditOut(row: AuditRow): AuditOut {
