@@ -64,7 +64,7 @@ export function checkedGrant(draft: GrantDraft, permissions: Permissions): Grant
 }
 
 /** @throws OperoneError `invalid_input` with the nearest name, `forbidden` for an owner's permission */
-export function permissionNamed(name: string, permissions: Permissions): Permission {
+function permissionNamed(name: string, permissions: Permissions): Permission {
   const permission = permissions.get(name);
   if (permission === undefined) {
     const grantable = [...permissions].filter(([, { ownerOnly }]) => ownerOnly !== true).map(([id]) => id);

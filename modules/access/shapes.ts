@@ -86,7 +86,7 @@ export const WhoAmI = v.strictObject({
 });
 
 export const ApprovalId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.nameLengthMax));
-export const approvalStates = ["pending", "approved", "used", "denied", "expired"] as const;
+const approvalStates = ["pending", "approved", "used", "denied", "expired"] as const;
 
 const approvalEntries = {
   id: v.string(),

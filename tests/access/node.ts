@@ -33,7 +33,7 @@ export interface TestNode {
   readonly ran: unknown[];
   /** As the owner, unless a token is given. Gives the value. */
   call(operation: string, input?: unknown, options?: CallOptions): Promise<unknown>;
-  /** The code of the refusal; fails when the call was not refused. */
+  /** The refusal; fails when the call was not refused. */
   refused(operation: string, input?: unknown, options?: CallOptions): Promise<OperoneError>;
   /** Creates a token and gives it with its id. */
   token(input: Readonly<Record<string, unknown>>): Promise<{ readonly token: string; readonly id: string }>;
@@ -136,28 +136,7 @@ export async function startNode(
     log,
   });
   const credentials = kernel.service(Credentials);
-  const identityOf = async (token: string | undefined): Promise<Identity> => {
-    const identity = token === undefined ? credentials.owner() : await credentials.authenticate(token);
-    if (identity === undefined) throw new OperoneError("unauthenticated", "The test's token is not live");
-    return identity;
-  };
-  const call: TestNode["call"] = async (operation, input = {}, { token, bytes, signal } = {}) => {
-    const { caller, sets, revoked } = await identityOf(token);
-    const signals = signal === undefined ? [revoked] : [revoked, signal];
-    const answer = await kernel.view.call({
-      surface: "http",
-      operation,
-      input,
-      caller,
-      sets,
-      signal: AbortSignal.any(signals),
-      ...(bytes === undefined ? {} : { bytes: chunksOf(bytes) }),
-    });
-    if (answer.gives === "value") return answer.value;
-    if (answer.gives === "items") return Array.fromAsync(answer.items);
-    const chunks = await Array.fromAsync(answer.bytes.open());
-    return new TextDecoder().decode(Buffer.concat(chunks));
-  };
+  const call = callerOf(kernel, credentials);
   const stop = async () => {
     const stopped = kernel.stop();
     // Running calls are given some seconds to end, and here time moves only when told.
@@ -174,15 +153,7 @@ export async function startNode(
     credentials,
     ran,
     call,
-    async refused(operation, input, options) {
-      try {
-        await call(operation, input, options);
-      } catch (error) {
-        if (error instanceof OperoneError) return error;
-        throw error;
-      }
-      throw new Error(`"${operation}" was not refused`);
-    },
+    refused: (operation, input, options) => refusalOf(operation, call(operation, input, options)),
     token: async (input) => (await call("access.token-create", input)) as { token: string; id: string },
     async restart() {
       await stop();
@@ -190,6 +161,40 @@ export async function startNode(
     },
     stop,
   };
+}
+
+function callerOf(kernel: Kernel, credentials: Credentials): TestNode["call"] {
+  const identityOf = async (token: string | undefined): Promise<Identity> => {
+    const identity = token === undefined ? credentials.owner() : await credentials.authenticate(token);
+    if (identity === undefined) throw new OperoneError("unauthenticated", "The test's token is not live");
+    return identity;
+  };
+  return async (operation, input = {}, { token, bytes, signal } = {}) => {
+    const { caller, sets, revoked } = await identityOf(token);
+    const answer = await kernel.view.call({
+      surface: "http",
+      operation,
+      input,
+      caller,
+      sets,
+      signal: AbortSignal.any(signal === undefined ? [revoked] : [revoked, signal]),
+      ...(bytes === undefined ? {} : { bytes: chunksOf(bytes) }),
+    });
+    if (answer.gives === "value") return answer.value;
+    if (answer.gives === "items") return Array.fromAsync(answer.items);
+    const chunks = await Array.fromAsync(answer.bytes.open());
+    return new TextDecoder().decode(Buffer.concat(chunks));
+  };
+}
+
+async function refusalOf(operation: string, call: Promise<unknown>): Promise<OperoneError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof OperoneError) return error;
+    throw error;
+  }
+  throw new Error(`"${operation}" was not refused`);
 }
 
 export async function removeNode(node: TestNode): Promise<void> {
