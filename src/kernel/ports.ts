@@ -113,13 +113,17 @@ export interface ChildExit {
 /** A running child in a process group of its own. */
 export interface Child {
   readonly pid: number;
-  /** Exact bytes with back-pressure: the child blocks while nobody reads. */
+  /**
+   * Exact bytes with back-pressure: the child blocks while nobody reads. To be read to the end, or returned: an
+   * iterator's `return()` closes the pipe even while `next()` waits. A process that the child left behind may keep
+   * a pipe open after the child's exit.
+   */
   readonly stdout: AsyncIterable<Uint8Array>;
   readonly stderr: AsyncIterable<Uint8Array>;
   /** Resolves when the bytes were accepted by the pipe. Rejects with EPIPE when the child closed it. */
   writeStdin(bytes: Uint8Array): Promise<void>;
   closeStdin(): void;
-  /** To the whole process group. True when some process got it. */
+  /** To the whole process group, after the child's own exit too. True when some process got it. */
   kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP"): boolean;
   readonly exited: Promise<ChildExit>;
 }
@@ -129,8 +133,20 @@ export interface Processes {
   spawn(options: SpawnOptions): Child;
   /** The environment that a child gets when nothing is asked for: PATH, HOME, LANG, TZ...; never BUN_* or NODE_*. */
   cleanEnvironment(): Readonly<Record<string, string>>;
+  /**
+   * Kills what an earlier run of this node left behind when it was killed itself. Resolves to the number of groups.
+   * For the start, before the first `spawn`.
+   */
+  endLeftovers(): Promise<number>;
 }
 export const Processes = service<Processes>("port.processes");
+
+/** Consistent copies of the whole data directory. They hold its keys: whoever has one can be this node. */
+export interface Backups {
+  /** @returns a suggested name, and the tar stream: read to its end, or returned */
+  create(): { readonly fileName: string; open(): AsyncIterable<Uint8Array> };
+}
+export const Backups = service<Backups>("port.backups");
 
 /** What an `ask` puts before a person. */
 export interface ApprovalRequest {

@@ -103,6 +103,7 @@ const rooms: readonly Room[] = [
   { what: /^msgpackr(\/|$)/, files: /^src\/surface\/mesh\.ts$/, instead: "Use src/surface/mesh.ts." },
   { what: /^drizzle-orm(\/|$)/, files: storeFiles, instead: "Put the query into store.ts." },
   { what: /^bun:sqlite$/, files: /store\.ts$|^src\/platform\//, instead: "Use src/platform/sqlite.ts." },
+  { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {
     what: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/)/,
