@@ -1,0 +1,197 @@
+/** One Bun server behind one door: admits, counts, answers, and lets nobody hold it. */
+import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import { OperoneError } from "../../src/kernel/error.ts";
+import type { Log } from "../../src/kernel/ports.ts";
+import type { HttpSurface } from "../../src/surface/http.ts";
+import type { HttpIdentity } from "../../src/surface/http-engine.ts";
+import type { MessageCall } from "../../src/surface/http-messages.ts";
+import { problemResponse } from "../../src/surface/http-problem.ts";
+import { webSocketProtocol } from "../../src/surface/http-wire.ts";
+import type { Identity } from "../access/contract.ts";
+import type { Gate } from "./gate.ts";
+import type { Door, Refusal } from "./guard.ts";
+
+export interface ServiceOptions {
+  readonly surface: HttpSurface;
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly requestsInFlightMax: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** What rides on a WebSocket. */
+interface SocketData {
+  readonly call: MessageCall;
+  readonly leave: () => void;
+}
+
+export type HttpServer = Server<SocketData>;
+
+/** Without `idleTimeout`, which holds for Unix sockets too, but not in the types of Bun. */
+export interface ServerSettings {
+  readonly development: false;
+  readonly maxRequestBodySize: number;
+  fetch(request: Request, server: HttpServer): Promise<Response | undefined>;
+  error(error: Error): Response;
+  readonly websocket: WebSocketHandler<SocketData>;
+}
+
+/** The part that all doors share: the limits count over all of them. */
+export class HttpService {
+  readonly #options: ServiceOptions;
+  readonly #idleTimeoutSeconds: number;
+  #inFlight = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#idleTimeoutSeconds = Math.ceil(options.idleTimeoutMs / 1_000);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Resolves when nothing is being answered. */
+  drained(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** What `Bun.serve` needs besides an address. */
+  settings(door: Door): ServerSettings {
+    const settings = {
+      // Never the error page of the development mode: it shows sources.
+      development: false as const,
+      idleTimeout: this.#idleTimeoutSeconds,
+      // Bytes that an operation takes may be endless; JSON has its own limit.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request: Request, server: HttpServer) => this.#answer(door, request, server),
+      error: (error: Error) => this.#failed(error),
+      websocket: this.#websocket,
+    };
+    return settings;
+  }
+
+  async #answer(door: Door, request: Request, server: HttpServer): Promise<Response | undefined> {
+    try {
+      const admission = await this.#options.gate(door, request);
+      if ("refused" in admission) return refusal(admission.refused);
+      return await this.#admitted(request, server, admission.identity);
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  async #admitted(request: Request, server: HttpServer, identity: Identity): Promise<Response | undefined> {
+    if (this.#inFlight >= this.#options.requestsInFlightMax) return refusal(tooManyRequests);
+    const visit = this.#enter(request, server, identity);
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+      return this.#upgrade(request, server, visit);
+    }
+    let streaming = false;
+    const response = await this.#options.surface.fetch(request, visit.identity, {
+      streams: () => {
+        streaming = true;
+        return visit.leave;
+      },
+    });
+    if (!streaming) visit.leave();
+    return response;
+  }
+
+  /** From here on the request counts, and ends when the client leaves or the credential is revoked. */
+  #enter(request: Request, server: HttpServer, { caller, sets, revoked }: Identity) {
+    const controller = new AbortController();
+    const onGone = () => controller.abort(new OperoneError("cancelled", "The client went away"));
+    const onRevoked = () => controller.abort(revoked.reason);
+    request.signal.addEventListener("abort", onGone, { once: true });
+    if (revoked.aborted) onRevoked();
+    else revoked.addEventListener("abort", onRevoked, { once: true });
+    this.#inFlight++;
+    // The runtime's timer counts from the last byte that came, whatever is being sent. An answer may take longer
+    // than that, so it is ours to limit until it is over.
+    server.timeout(request, 0);
+    let left = false;
+    const leave = () => {
+      if (left) return;
+      left = true;
+      request.signal.removeEventListener("abort", onGone);
+      revoked.removeEventListener("abort", onRevoked);
+      if (!request.signal.aborted) server.timeout(request, this.#idleTimeoutSeconds);
+      this.#inFlight--;
+      if (this.#inFlight > 0) return;
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    };
+    const visitor: HttpIdentity = { caller, sets, signal: controller.signal };
+    return { identity: visitor, leave };
+  }
+
+  #upgrade(
+    request: Request,
+    server: HttpServer,
+    { identity, leave }: { readonly identity: HttpIdentity; readonly leave: () => void },
+  ): Response | undefined {
+    const call = this.#options.surface.messages(request, identity);
+    const offered =
+      request.headers
+        .get("sec-websocket-protocol")
+        ?.split(",")
+        .map((name) => name.trim()) ?? [];
+    // Without our name among them the runtime selects the first, which a client that offers one alone insists on.
+    const headers = offered.includes(webSocketProtocol)
+      ? { "sec-websocket-protocol": webSocketProtocol }
+      : {};
+    if (server.upgrade(request, { data: { call, leave }, headers })) return undefined;
+    leave();
+    return refusal({ code: "invalid_input", message: "The request to open a WebSocket is incomplete" });
+  }
+
+  readonly #websocket = {
+    // Larger frames close the connection (1009) before they are in memory.
+    maxPayloadLength: 1024 * 1024,
+    // A client that answers no ping for this long is gone.
+    idleTimeout: 60,
+    perMessageDeflate: false,
+    open(socket: ServerWebSocket<SocketData>) {
+      socket.data.call.opened({
+        send: (frame) => socket.send(frame) > 0,
+        close: (code, reason) => socket.close(code, reason),
+        cut: () => socket.terminate(),
+      });
+    },
+    message(socket: ServerWebSocket<SocketData>, frame: string | Buffer) {
+      socket.data.call.received(frame);
+    },
+    drain(socket: ServerWebSocket<SocketData>) {
+      socket.data.call.drained();
+    },
+    close(socket: ServerWebSocket<SocketData>) {
+      socket.data.call.closed();
+      socket.data.leave();
+    },
+  };
+
+  #failed(error: unknown): Response {
+    this.#options.log.error("A request failed unexpectedly", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return problemResponse(error, { headers: { connection: "close" } });
+  }
+}
+
+const tooManyRequests: Refusal = {
+  code: "limited",
+  message: "Too many requests are being answered; try again later",
+};
+
+/** A bare problem document. The connection ends with it: what else is on it does not matter any more. */
+function refusal({ code, message }: Refusal): Response {
+  return problemResponse(new OperoneError(code, message), {
+    headers: {
+      connection: "close",
+      ...(code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
+      ...(code === "limited" ? { "retry-after": "1" } : {}),
+    },
+  });
+}
