@@ -1,5 +1,7 @@
 /** The modules that the binary contains, sorted by id. */
 import { access } from "../modules/access/module.ts";
+import { http } from "../modules/http/module.ts";
+import { shell } from "../modules/shell/module.ts";
 import type { Module } from "./kernel/module.ts";
 
-export const modules: readonly Module[] = [access];
+export const modules: readonly Module[] = [access, http, shell];

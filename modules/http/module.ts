@@ -65,7 +65,7 @@ export const config = v.strictObject({
 
 export type HttpConfig = v.InferOutput<typeof config>;
 
-const http = defineModule({
+export const http = defineModule({
   id: "http",
   summary: "The HTTP surface on a Unix socket and loopback TCP",
   required: true,
@@ -83,5 +83,3 @@ const http = defineModule({
   operations,
   start: async (input) => (await import("./start.ts")).startHttp(input),
 });
-
-export default http;

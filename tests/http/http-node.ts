@@ -6,7 +6,7 @@ import * as v from "valibot";
 import type { Identity } from "../../modules/access/contract.ts";
 import { Credentials } from "../../modules/access/contract.ts";
 import { Listeners } from "../../modules/http/contract.ts";
-import http from "../../modules/http/module.ts";
+import { http } from "../../modules/http/module.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Clock, Files, Host, Log } from "../../src/kernel/ports.ts";
