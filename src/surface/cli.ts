@@ -59,15 +59,15 @@ async function callOperation(
 ): Promise<number> {
   const { given } = parsed;
   const json = given.has("json");
-  const limit = timeLimit(operation, given.get("timeout"));
+  const timeout = given.get("timeout");
   const progress = showsProgress(io, json) ? progressLine(io) : undefined;
   try {
-    const signal = limit === undefined ? io.signal : AbortSignal.any([io.signal, limit.signal]);
     const base = await wholeInput(io, operation, given);
     const node = given.get("node");
     const idempotencyKey = given.get("idempotency-key");
     const answer = await client.call(operation.id, inputOf(operation, parsed, base), {
-      signal,
+      signal: io.signal,
+      ...(timeout === undefined ? {} : { deadlineMs: parseDuration(timeout) }),
       ...(node === undefined ? {} : { node }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(await streamOf(io, operation, given)),
@@ -75,7 +75,6 @@ async function callOperation(
     });
     return await answered({ operation, io, json, output: given.get("output"), progress }, answer);
   } finally {
-    limit?.stop();
     await progress?.clear();
   }
 }
@@ -155,20 +154,6 @@ export function parseDuration(text: string): number {
     "invalid_input",
     `${JSON.stringify(text)} is no time limit; write a number and its unit, such as 500ms, 5s, 2m or 1h, up to 500h`,
   );
-}
-
-function timeLimit(
-  { id }: Operation,
-  text: string | undefined,
-): { readonly signal: AbortSignal; readonly stop: () => void } | undefined {
-  if (text === undefined) return undefined;
-  const controller = new AbortController();
-  const reason = new OperoneError(
-    "deadline",
-    `"${id}" was not done within ${text}, the --timeout, and was cancelled`,
-  );
-  const timer = setTimeout(() => controller.abort(reason), parseDuration(text));
-  return { signal: controller.signal, stop: () => clearTimeout(timer) };
 }
 
 /** Says what failed and gives the exit code for it. A reader that has seen enough is no failure. */

@@ -1,21 +1,31 @@
 /** What can go wrong between a client and a node, said the same way whatever lies between them. */
 import { OperoneError } from "../kernel/error.ts";
 import type { Effect, Operation } from "../kernel/operation.ts";
+import type { ClientCallOptions } from "./client.ts";
 
 /** One call as a client sees it, to say what a failure of the connection means for it. */
 export interface Exchange {
   readonly operation: string;
   /** Reads can be repeated; of anything else it is then unknown whether it was done. */
   readonly effect: Effect;
+  /** The caller's, and its deadline. */
   readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number | undefined;
 }
 
-export function exchangeOf(
-  operation: Operation | undefined,
-  id: string,
-  signal: AbortSignal | undefined,
-): Exchange {
-  return { operation: id, effect: operation?.effect ?? "write", signal };
+export function exchangeOf(operation: Operation | undefined, id: string, call: ClientCallOptions): Exchange {
+  return {
+    operation: id,
+    effect: operation?.effect ?? "write",
+    signal: signalOf(call),
+    deadlineMs: call.deadlineMs,
+  };
+}
+
+function signalOf({ signal, deadlineMs }: ClientCallOptions): AbortSignal | undefined {
+  if (deadlineMs === undefined) return signal;
+  const deadline = AbortSignal.timeout(deadlineMs);
+  return signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
 }
 
 /** The connection ended before the answer did. */
@@ -36,8 +46,15 @@ export function lost({ operation, effect }: Exchange, cause?: unknown): OperoneE
       );
 }
 
-export function cancelled({ operation, signal }: Exchange): OperoneError {
-  if (signal?.reason instanceof OperoneError) return signal.reason;
+export function cancelled({ operation, signal, deadlineMs }: Exchange): OperoneError {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof OperoneError) return reason;
+  if (reason instanceof DOMException && reason.name === "TimeoutError") {
+    return new OperoneError(
+      "deadline",
+      `"${operation}" was not done within ${deadlineMs} ms and was given up`,
+    );
+  }
   return new OperoneError("cancelled", `"${operation}" was cancelled by its caller`);
 }
 
@@ -53,6 +70,14 @@ export function failure(exchange: Exchange, error: unknown): OperoneError {
     undefined,
     { cause: error },
   );
+}
+
+/** Nothing was sent, so nothing can have run, whatever the operation does. */
+export function unopened(exchange: Exchange, error: unknown): OperoneError {
+  if (error instanceof OperoneError) return error;
+  if (exchange.signal?.aborted === true) return cancelled(exchange);
+  const why = error instanceof Error ? `: ${error.message}` : "";
+  return new OperoneError("unavailable", `The node for "${exchange.operation}" cannot be reached${why}`);
 }
 
 /** Codes of Bun, Node and Deno for a connection that was never made: nothing can have run. */

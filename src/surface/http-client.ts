@@ -38,8 +38,8 @@ export function httpClient(options: HttpClientOptions): OperationClient {
   return {
     async call(id, input, call = {}) {
       const operation = options.table.get(id);
-      const exchange = exchangeOf(operation, id, call.signal);
-      if (call.signal?.aborted === true) throw cancelled(exchange);
+      const exchange = exchangeOf(operation, id, call);
+      if (exchange.signal?.aborted === true) throw cancelled(exchange);
       const url = urlOf(options.baseUrl, id, operation, input, call);
       const headers = headersOf(options, call);
       if (call.messages !== undefined || operation?.takes === "messages") {
@@ -123,8 +123,9 @@ async function request(
   url: string,
   headers: Record<string, string>,
   input: unknown,
-  { bytes, signal }: ClientCallOptions,
+  { bytes }: ClientCallOptions,
 ): Promise<Response> {
+  const { signal } = exchange;
   const upload = bytes === undefined ? undefined : uploadOf(bytes);
   const body =
     upload === undefined

@@ -5,7 +5,7 @@ export interface MeshChannel {
   send(chunk: Uint8Array): Promise<void>;
   /** What arrives; the boundaries mean nothing. Ends when the peer closed its side, throws when it was reset. Read once. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** No more will be sent. What was sent still arrives. */
+  /** This side is done: what it sent still arrives, and what still comes is dropped. */
   close(): void;
   /** Gives up both directions at once; what is on its way is lost. */
   reset(): void;
@@ -31,7 +31,10 @@ function end(outgoing: Pipe, incoming: Pipe, controller: AbortController): MeshC
   return {
     send: (chunk) => outgoing.send(chunk),
     chunks: incoming.chunks(),
-    close: () => outgoing.close(),
+    close() {
+      outgoing.close();
+      incoming.drop();
+    },
     reset: () => controller.abort(new Error("The channel was reset")),
     broken: controller.signal,
   };
@@ -42,6 +45,7 @@ class Pipe {
   readonly #broken: AbortSignal;
   #queuedBytes = 0;
   #closed = false;
+  #dropped = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(broken: AbortSignal) {
@@ -51,7 +55,8 @@ class Pipe {
 
   async send(chunk: Uint8Array): Promise<void> {
     this.#broken.throwIfAborted();
-    if (this.#closed) throw new Error("The channel was closed for sending");
+    if (this.#closed) throw new Error("The channel was closed by this side");
+    if (this.#dropped) return;
     this.#queue.push(new Uint8Array(chunk));
     this.#queuedBytes += chunk.length;
     this.#change();
@@ -66,6 +71,13 @@ class Pipe {
     this.#change();
   }
 
+  drop(): void {
+    this.#dropped = true;
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    this.#change();
+  }
+
   async *chunks(): AsyncGenerator<Uint8Array, void> {
     for (;;) {
       this.#broken.throwIfAborted();
@@ -74,7 +86,7 @@ class Pipe {
         this.#queuedBytes -= chunk.length;
         this.#change();
         yield chunk;
-      } else if (this.#closed) return;
+      } else if (this.#closed || this.#dropped) return;
       else await this.#changed.promise;
     }
   }

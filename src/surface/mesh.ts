@@ -4,7 +4,7 @@
  */
 // This entry is the library without its native addon, which would be looked for on disk when it is loaded.
 import { Packr } from "msgpackr/pack";
-import { OperoneError } from "../kernel/error.ts";
+import { errorBody, OperoneError } from "../kernel/error.ts";
 import { bodyBytesMax } from "./mesh-frames.ts";
 import { depthMax, scan } from "./mesh-scan.ts";
 
@@ -25,6 +25,15 @@ export function encodeBody(value: unknown, what: string): Uint8Array {
     `${what} has ${bytes.length} bytes; one value between nodes may have ${bodyBytesMax}. Ask for less at a time, or for bytes`,
     { limitBytes: bodyBytesMax },
   );
+}
+
+/** The last body of a call: what cannot be sent becomes an error that can. */
+export function encodeAnswer(operation: string, body: Readonly<Record<string, unknown>>): Uint8Array {
+  try {
+    return encodeBody(body, `The answer of "${operation}"`);
+  } catch (error) {
+    return encodeBody({ error: errorBody(error) }, "An error");
+  }
 }
 
 /** @throws MeshProtocolError for anything but one JSON value */

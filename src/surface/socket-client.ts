@@ -208,10 +208,10 @@ function sizeOf(frame: Frame): number {
   return frame instanceof Uint8Array ? frame.length : 0;
 }
 
-function unopened({ operation, signal }: Exchange): OperoneError {
-  if (signal?.aborted === true) return cancelled({ operation, effect: "read", signal });
+function unopened(exchange: Exchange): OperoneError {
+  if (exchange.signal?.aborted === true) return cancelled(exchange);
   return new OperoneError(
     "unavailable",
-    `The WebSocket for "${operation}" was not opened: no node answered, or it refused the credentials`,
+    `The WebSocket for "${exchange.operation}" was not opened: no node answered, or it refused the credentials`,
   );
 }

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { caller, owner, sampleKernel } from "../../tests/surface/sample-node.ts";
+import { OperoneError } from "../kernel/error.ts";
+import { encodeBody } from "./mesh.ts";
+import { type MeshChannel, memoryChannels } from "./mesh-channel.ts";
+import { meshClient } from "./mesh-client.ts";
+import { encodeFrame, type FrameKind, frameKind } from "./mesh-frames.ts";
+import { meshServer, unaryCallsMax } from "./mesh-server.ts";
+
+const { view } = await sampleKernel();
+const server = meshServer({
+  view,
+  identityOf: () => ({ caller, sets: owner }),
+  monotonicMs: () => performance.now(),
+});
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+const request = (operation: string, input: unknown = {}) => encodeBody({ operation, input }, "It");
+
+function begin(): { readonly near: MeshChannel; readonly serving: Promise<void> } {
+  const [near, far] = memoryChannels();
+  return { near, serving: server.serve(far) };
+}
+
+/** Sends the chunks and waits until the server is done; the answers are read and thrown away. */
+async function attack(...chunks: readonly Uint8Array[]): Promise<void> {
+  const { near, serving } = begin();
+  const reading = (async () => {
+    for await (const _ of near.chunks);
+  })().catch(() => {});
+  for (const chunk of chunks) await near.send(chunk).catch(() => {});
+  near.close();
+  await serving;
+  near.reset();
+  await reading;
+}
+
+test("whatever comes, the server ends the channel and runs nothing on", async () => {
+  const kinds = fc.constantFrom<FrameKind>(1, 2, 3, 4, 5);
+  const bodies = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.constantFrom(
+      request("sample.add", { a: 1, b: 2 }),
+      request("sample.count", { to: 2 }),
+      request("sample.chat"),
+      request("sample.file", { sizeBytes: 5 }),
+    ),
+    fc.jsonValue().map((value) => encodeBody(value, "It")),
+  );
+  const frames = fc
+    .tuple(kinds, fc.nat(2), bodies)
+    .map(([kind, call, body]) => encodeFrame(kind, call, body));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof(frames, fc.uint8Array({ maxLength: 30 })), { maxLength: 8 }),
+      async (chunks) => {
+        await attack(...chunks);
+        while (view.callsInFlight() > 0) await turn();
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever a node answers, the client fails with a code and never hangs", async () => {
+  const bodies = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.record({ item: fc.jsonValue() }).map((body) => encodeBody(body, "It")),
+    fc
+      .constantFrom(
+        { accepted: { gives: "items", callId: "c" } },
+        { accepted: 1 },
+        { end: true },
+        { error: null },
+        { value: 1 },
+        [],
+      )
+      .map((body) => encodeBody(body, "It")),
+  );
+  const frames = fc
+    .tuple(fc.constantFrom<FrameKind>(1, 2, 3, 4, 5), fc.nat(2), bodies)
+    .map(([kind, call, body]) => encodeFrame(kind, call, body));
+  const calls = fc.constantFrom("sample.add", "sample.count", "sample.file");
+  await fc.assert(
+    fc.asyncProperty(
+      calls,
+      fc.array(fc.oneof(frames, fc.uint8Array({ maxLength: 30 })), { maxLength: 8 }),
+      async (id, chunks) => {
+        const openChannel = async () => {
+          const [near, far] = memoryChannels();
+          void (async () => {
+            for (const chunk of chunks) await far.send(chunk).catch(() => {});
+            far.close();
+          })();
+          return near;
+        };
+        const whole = async () => {
+          const answer = await meshClient({ openChannel, table: view.table }).call(id, {});
+          if (answer.gives === "items") for await (const _ of answer.items);
+          if (answer.gives === "bytes") for await (const _ of answer.bytes.open());
+        };
+        await whole().catch((error) => assert.ok(error instanceof OperoneError, String(error)));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("calls without end on one channel are refused beyond the limit, and the rest goes on", async () => {
+  const { near, serving } = begin();
+  for (let call = 1; call <= unaryCallsMax + 1; call++) {
+    await near.send(encodeFrame(frameKind.last, call, request("sample.slow")));
+  }
+  for await (const chunk of near.chunks) {
+    assert.match(new TextDecoder().decode(chunk), /limited/);
+    break;
+  }
+  near.reset();
+  await serving;
+  while (view.callsInFlight() > 0) await turn();
+});
+
+test("a unary channel carries no call that streams", async () => {
+  const { near } = begin();
+  await near.send(encodeFrame(frameKind.last, 1, request("sample.count", { to: 1 })));
+  for await (const chunk of near.chunks) {
+    assert.match(new TextDecoder().decode(chunk), /unsupported/);
+    break;
+  }
+  near.reset();
+});
+
+test("an answer to a call that nobody made breaks the channel, and a late one does not", async () => {
+  const answers: Uint8Array[] = [];
+  const openChannel = async () => {
+    const [near, far] = memoryChannels();
+    void (async () => {
+      for await (const _ of far.chunks) for (const answer of answers) await far.send(answer).catch(() => {});
+    })().catch(() => {});
+    return near;
+  };
+  const body = encodeBody({ value: { sum: 1 }, callId: "c" }, "It");
+  answers.push(encodeFrame(frameKind.last, 7, body));
+  const client = meshClient({ openChannel, table: view.table });
+  await assert.rejects(
+    client.call("sample.add", { a: 1, b: 0 }),
+    (error) => error instanceof OperoneError && error.code === "outcome_unknown",
+  );
+  answers.splice(0, 1, encodeFrame(frameKind.last, 1, body), encodeFrame(frameKind.last, 1, body));
+  const answer = await client.call("sample.add", { a: 1, b: 0 });
+  assert.equal(answer.callId, "c");
+});
