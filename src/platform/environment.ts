@@ -1,0 +1,30 @@
+/** What a child may know of the node's environment: named, never everything but a few. */
+import { homedir, tmpdir, userInfo } from "node:os";
+import { delimiter, isAbsolute } from "node:path";
+
+const passed =
+  process.platform === "win32"
+    ? /^(systemroot|systemdrive|windir|comspec|pathext|userprofile|appdata|localappdata|programdata|programfiles.*|username|userdomain|computername|number_of_processors|os)$/i
+    : /^(LANG|LANGUAGE|LC_[A-Z]+|TZ)$/;
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** PATH, home, user, language, time zone and the folder for temporary files; no BUN_*, NODE_*, LD_* or OPERONE_*. */
+export function cleanEnvironment(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(environment).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined && passed.test(pair[0]),
+  );
+  const { username } = userInfo();
+  const own =
+    process.platform === "win32"
+      ? { TEMP: tmpdir(), TMP: tmpdir() }
+      : { USER: username, LOGNAME: username, HOME: homedir(), TMPDIR: tmpdir() };
+  return { ...Object.fromEntries(kept), ...own, PATH: cleanPath(environment.PATH) };
+}
+
+/** Without entries that depend on the current folder: there a stranger's `ls` could lie. */
+function cleanPath(path: string | undefined): string {
+  const entries = (path ?? "").split(delimiter).filter((entry) => isAbsolute(entry));
+  return entries.length === 0 ? defaultPath : entries.join(delimiter);
+}

@@ -1,0 +1,73 @@
+/**
+ * Real pipes for children. Bun's own "pipe" is a pair of sockets, and opening `/dev/stdout` on a socket fails with
+ * ENXIO, so that `sh -c 'echo x > /dev/stdout'` would not work.
+ */
+import { dlopen, ptr } from "bun:ffi";
+import { closeSync, readFileSync } from "node:fs";
+
+export interface Pipe {
+  readonly read: number;
+  readonly write: number;
+}
+
+/** O_CLOEXEC of open(2), the same on x64 and arm64: no child gets the pipe of another. */
+const closeOnExec = 0o2000000;
+/** FIOCLEX of ioctl(2) on macOS, which has no pipe2. It takes no argument, so the variadic call is a plain one. */
+const fioclex = 0x20006601;
+
+type MakePipe = (ends: Int32Array) => number;
+
+let known: { readonly make: MakePipe | undefined } | undefined;
+
+/** Undefined where the system's C library cannot be called: then Bun's own pipes have to do. */
+export function openPipe(): Pipe | undefined {
+  known ??= { make: systemPipe() };
+  if (known.make === undefined) return undefined;
+  const ends = new Int32Array(2);
+  if (known.make(ends) !== 0) {
+    // The C library's errno is out of reach; running out of descriptors is the only failure that pipe(2) documents.
+    throw Object.assign(new Error("no descriptors are left for a pipe"), { code: "EMFILE" });
+  }
+  // Atomics, because the compiler takes a call into C for one that changes no memory, and may reuse an older load.
+  return { read: Atomics.load(ends, 0), write: Atomics.load(ends, 1) };
+}
+
+function systemPipe(): MakePipe | undefined {
+  try {
+    if (process.platform === "linux") return linuxPipe(linuxLibrary());
+    if (process.platform === "darwin") return darwinPipe();
+  } catch {
+    // A hardened system may forbid the memory that foreign calls need.
+  }
+  return undefined;
+}
+
+/** The C library that this process has already loaded; a second one in the same process would be trouble. */
+function linuxLibrary(): string {
+  const musl = readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-");
+  if (!musl) return "libc.so.6";
+  return `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
+}
+
+function linuxPipe(library: string): MakePipe {
+  const { symbols } = dlopen(library, { pipe2: { args: ["ptr", "i32"], returns: "i32" } });
+  return (ends) => symbols.pipe2(ptr(ends), closeOnExec);
+}
+
+function darwinPipe(): MakePipe {
+  const { symbols } = dlopen("libSystem.B.dylib", {
+    pipe: { args: ["ptr"], returns: "i32" },
+    ioctl: { args: ["i32", "u64"], returns: "i32" },
+  });
+  return (ends) => {
+    const made = symbols.pipe(ptr(ends));
+    if (made !== 0) return made;
+    for (const index of [0, 1]) symbols.ioctl(Atomics.load(ends, index), fioclex);
+    return 0;
+  };
+}
+
+export function closePipe({ read, write }: Pipe): void {
+  closeSync(read);
+  closeSync(write);
+}
