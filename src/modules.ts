@@ -1,7 +1,8 @@
 /** The modules that the binary contains, sorted by id. */
 import { access } from "../modules/access/module.ts";
 import { http } from "../modules/http/module.ts";
+import { node } from "../modules/node/module.ts";
 import { shell } from "../modules/shell/module.ts";
 import type { Module } from "./kernel/module.ts";
 
-export const modules: readonly Module[] = [access, http, shell];
+export const modules: readonly Module[] = [access, http, node, shell];

@@ -141,6 +141,29 @@ export interface Processes {
 }
 export const Processes = service<Processes>("port.processes");
 
+/** What a check of this machine or of the node found. */
+export interface Finding {
+  readonly verdict: "ok" | "warning" | "failure";
+  /** What was seen. */
+  readonly found: string;
+  /** What to do; absent when it is ok. */
+  readonly fix?: string;
+}
+
+export interface Check {
+  /** A few words, unique: `data directory`. */
+  readonly name: string;
+  run(signal: AbortSignal): Finding | Promise<Finding>;
+}
+
+/** The checks of all modules, run together by whoever asks for a diagnosis. */
+export interface Checks {
+  add(check: Check): void;
+  /** By name. */
+  all(): readonly Check[];
+}
+export const Checks = service<Checks>("port.checks");
+
 /** Consistent copies of the whole data directory. They hold its keys: whoever has one can be this node. */
 export interface Backups {
   /** @returns a suggested name, and the tar stream: read to its end, or returned */
