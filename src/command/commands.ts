@@ -70,6 +70,12 @@ export const commands: readonly Command[] = [
     run: async (input) => (await import("./down.ts")).down(input),
   },
   {
+    words: "restore",
+    positional: ["FILE"],
+    summary: "Put a backup into an empty data directory",
+    run: async (input) => (await import("./restore.ts")).restore(input),
+  },
+  {
     words: "uninstall",
     summary: "List and remove what Operone made on this machine",
     options: { yes: { type: "boolean", summary: "Do not ask" } },

@@ -1,21 +1,17 @@
 /** `operone doctor`: asks the running node; with none running, checks what can be seen without it, and says so. */
 import { OperoneError } from "../kernel/error.ts";
+import type { Finding } from "../kernel/ports.ts";
 import { isLocked } from "../platform/lock.ts";
 import { type DataPaths, dataPaths, isDataDirectory } from "../platform/paths.ts";
 import { currentUserId, folderFacts, freeBytes, portTaken, socketAnswers } from "../platform/probe.ts";
-import { injectingVariables } from "../platform/self.ts";
+import { environmentFinding } from "./checks.ts";
 import type { CommandInput } from "./command.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { socketPathProblem } from "./home.ts";
 import { runOperation } from "./operation.ts";
 
-export interface Check {
+interface Check extends Finding {
   readonly name: string;
-  readonly verdict: "ok" | "warning" | "failure";
-  /** What was seen. */
-  readonly found: string;
-  /** What to do; absent when it is ok. */
-  readonly fix?: string;
 }
 
 const freeBytesWanted = 256 * 1024 * 1024;
@@ -40,7 +36,7 @@ async function offlineChecks(paths: DataPaths): Promise<readonly Check[]> {
     await checkSocket(paths),
     ...(configuration.port === undefined ? [] : [await checkPort(configuration.port)]),
     checkDisk(paths),
-    checkEnvironment(),
+    { name: "environment", ...environmentFinding() },
   ];
 }
 
@@ -123,14 +119,6 @@ function checkDisk({ directory }: DataPaths): Check {
     found,
     fix: `make room: at least ${freeBytesWanted / 1024 / 1024} MiB`,
   };
-}
-
-function checkEnvironment(): Check {
-  const name = "environment";
-  const set = injectingVariables();
-  if (set.length === 0) return ok(name, "nothing in it injects code");
-  const found = `${set.join(", ")}: Bun runs foreign code by these, in this program too; a node starts without them`;
-  return { name, verdict: "warning", found, fix: `unset ${set.join(" ")}` };
 }
 
 function ok(name: string, found: string): Check {

@@ -9,12 +9,16 @@ const socketPathBytesMax = process.platform === "linux" ? 107 : 103;
 /** @throws OperoneError `invalid_input` when the socket's path would be too long for the system. */
 export function prepareHome(directory: string): DataPaths {
   const paths = dataPaths(directory);
-  const problem = socketPathProblem(paths);
-  if (problem !== undefined) {
-    throw new OperoneError("invalid_input", `${problem}; name a shorter folder with --data or OPERONE_HOME`);
-  }
+  refuseLongSocketPath(paths);
   prepareDataDirectory(directory, (name) => isOwnName(name) || name === "config.toml");
   return paths;
+}
+
+/** @throws OperoneError `invalid_input` */
+export function refuseLongSocketPath(paths: DataPaths): void {
+  const problem = socketPathProblem(paths);
+  if (problem === undefined) return;
+  throw new OperoneError("invalid_input", `${problem}; name a shorter folder with --data or OPERONE_HOME`);
 }
 
 export function socketPathProblem({ socket }: DataPaths): string | undefined {

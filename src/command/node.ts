@@ -1,9 +1,12 @@
 /** Builds a node in this process: ports, configuration, modules. */
 import { join } from "node:path";
+import { checkList } from "../kernel/checks.ts";
 import { OperoneError } from "../kernel/error.ts";
 import { boot, type Kernel } from "../kernel/kernel.ts";
-import { Clock, Files, Host, Log, LogBook, Processes, Random } from "../kernel/ports.ts";
+import { nameFrom } from "../kernel/node-name.ts";
+import { Backups, Checks, Clock, Files, Host, Log, LogBook, Processes, Random } from "../kernel/ports.ts";
 import { modules } from "../modules.ts";
+import { dataBackups } from "../platform/backup.ts";
 import { systemClock } from "../platform/clock.ts";
 import { diskFiles } from "../platform/files.ts";
 import { systemHost } from "../platform/host.ts";
@@ -14,6 +17,7 @@ import { systemProcesses } from "../platform/processes.ts";
 import { systemRandom } from "../platform/random.ts";
 import { removeUnfinished } from "../platform/removal.ts";
 import { onUncaught } from "../platform/signals.ts";
+import { environmentCheck } from "./checks.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { prepareHome } from "./home.ts";
 import { operoneVersion } from "./version.ts";
@@ -49,7 +53,7 @@ export async function startNode({ directory, settings, background }: StartOption
     await requiredReady(kernel);
     return {
       paths,
-      addresses: [],
+      addresses: await addressesOf(kernel),
       kernel,
       log: opened.log,
       async stop() {
@@ -84,6 +88,21 @@ async function requiredReady(kernel: Kernel): Promise<void> {
   );
 }
 
+/** The same verb that everybody else asks. */
+async function addressesOf({ view }: Kernel): Promise<readonly string[]> {
+  const answer = await view.call({
+    surface: "cli",
+    operation: "http.listeners",
+    input: {},
+    caller: { kind: "owner", id: "owner", name: "owner" },
+    sets: [{ holder: "owner", owner: true, grants: [] }],
+    signal: new AbortController().signal,
+  });
+  const { listeners } = (answer.gives === "value" ? answer.value : {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(listeners)) return [];
+  return listeners.flatMap(({ url }: { readonly url?: unknown }) => (typeof url === "string" ? [url] : []));
+}
+
 function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean): OpenLog {
   const opened = openLog({
     clock,
@@ -103,14 +122,18 @@ async function bootModules(
 ): Promise<Kernel> {
   const random = systemRandom();
   const host = systemHost({ dataDirectory: directory, version: operoneVersion });
+  const checks = checkList();
+  checks.add(environmentCheck);
   return await boot({
     modules,
     config,
     clock,
     random,
     log,
-    nodeNames: [host.hostName],
+    nodeNames: [nodeName(config.node, host.hostName)],
     provided: [
+      [Backups, dataBackups({ directory, version: operoneVersion, clock })],
+      [Checks, checks],
       [Clock, clock],
       [Files, diskFiles()],
       [Host, host],

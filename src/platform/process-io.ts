@@ -1,8 +1,9 @@
 /** The terminal, the files and Ctrl-C of this process, as the command line needs them. */
 
 import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
+import { OperoneError } from "../kernel/error.ts";
 
 interface Writer {
   /** Resolves when it was taken. Rejects with the code EPIPE when nobody reads any more. */
@@ -40,6 +41,14 @@ export function processIo(signal: AbortSignal): ProcessIo {
   };
 }
 
+/** @throws OperoneError `not_found`, before anything is read */
+export function fileStream(path: string): ReadableStream<Uint8Array> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    throw new OperoneError("not_found", `There is no file ${path}`);
+  }
+  return Bun.file(path).stream();
+}
+
 function writer(stream: NodeJS.WriteStream): Writer {
   // Each write reports its own failure; without a listener the first one would end the process.
   stream.on("error", () => {});
@@ -53,7 +62,11 @@ function writer(stream: NodeJS.WriteStream): Writer {
 
 /** Opened by the first read, so that a command that takes nothing leaves stdin alone. */
 async function* stdinChunks(): AsyncGenerator<Uint8Array> {
-  yield* Bun.stdin.stream();
+  yield* stdinStream();
+}
+
+export function stdinStream(): ReadableStream<Uint8Array> {
+  return Bun.stdin.stream();
 }
 
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
