@@ -39,13 +39,11 @@ export class Approvals implements Policy {
   readonly #sessions = new Sessions();
   readonly #waiters = new Waiters();
   readonly #feed = new Feed<ApprovalOut>(limits.watchersMax);
+  #swept = false;
   #stopTimer = () => {};
 
   constructor(use: ApprovalsInput) {
     this.#use = use;
-    use.store.endSessions(use.clock.nowMs());
-    use.store.prune();
-    this.#sweep();
   }
 
   /** @throws OperoneError `forbidden` (denied), `deadline` (nobody answered), `limited`, `too_large` */
@@ -287,8 +285,11 @@ export class Approvals implements Policy {
     this.#changed(id);
   }
 
+  /** The first one is late on purpose: until somebody looks, nothing of an earlier run can matter. */
   #sweep(): void {
     const { store, clock } = this.#use;
+    if (!this.#swept) store.endSessions(clock.nowMs());
+    this.#swept = true;
     for (const { id, request } of store.overdue(clock.nowMs())) this.#expire(id, request);
     store.expireUnused(clock.nowMs());
     this.#arm();

@@ -7,7 +7,8 @@ import type { Tokens } from "./tokens.ts";
 
 export interface CredentialsInput {
   readonly owner: Promise<Pick<Owner, "authenticate">>;
-  readonly tokens: Promise<Pick<Tokens, "authenticate">>;
+  /** Opens the store, if it is not open yet. */
+  tokens(): Promise<Pick<Tokens, "authenticate">>;
   readonly clock: Clock;
   readonly log: Log;
   /** At most once a minute, however many fail. */
@@ -35,7 +36,7 @@ export function credentials(use: CredentialsInput): Credentials & { readonly ref
 
 async function identityOf({ owner, tokens }: CredentialsInput, token: string): Promise<Identity | undefined> {
   if (token.startsWith(ownerPrefix)) return (await owner).authenticate(token);
-  return (await tokens).authenticate(token);
+  return (await tokens()).authenticate(token);
 }
 
 /** The first failure is told at once, those of the following minute together at its end. */

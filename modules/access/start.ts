@@ -17,6 +17,12 @@ import { SecretBox } from "./secrets.ts";
 import type { AccessParts, AccessState } from "./state.ts";
 import { Tokens } from "./tokens.ts";
 
+/**
+ * The store opens when it is first needed, or after this time: loading it takes longer than everything else at the
+ * start together, and the doors should answer the owner before that. Real time, because the load is real.
+ */
+const openAfterMs = 25;
+
 export interface AccessInput {
   readonly config: InferOutput<typeof config>;
   readonly use: {
@@ -45,39 +51,52 @@ export function startAccess(input: AccessInput): StartedAccess {
   const { clock, random, log, host, files } = input.use;
   const owner = Owner.load({ files, clock, random, log, path: join(host.dataDirectory, "owner.token") });
   const closers: (() => void)[] = [];
-  const parts = open(input, owner, (close) => void closers.push(close));
-  const tokens = parts.then((opened) => opened.tokens);
+  const begin = Promise.withResolvers<void>();
+  const timer = setTimeout(begin.resolve, openAfterMs);
+  const parts = begin.promise.then(() => open(input, owner, (close) => void closers.push(close)));
+  const needed = () => {
+    begin.resolve();
+    return parts;
+  };
   const ready = parts.then(() => {});
   // Whoever waits for one of them sees the failure; the kernel is told by `ready`.
-  for (const promise of [owner, parts, tokens, ready]) promise.catch(() => {});
+  for (const promise of [owner, parts, ready]) promise.catch(() => {});
   // A node may be stopped while it still opens: what is open by then must be closed all the same.
   input.scope.defer(async () => {
-    await parts.catch(() => {});
-    for (const close of closers.toReversed()) {
-      try {
-        close();
-      } catch (error) {
-        log.error("A part of access did not close cleanly", { error: String(error) });
-      }
-    }
+    clearTimeout(timer);
+    await needed().catch(() => {});
+    closeAll(closers, log);
   });
   const door = credentials({
     owner,
-    tokens,
+    tokens: async () => (await needed()).tokens,
     clock,
     log,
-    refused: (count) => void parts.then(({ audit }) => audit.record(refusal(), { count })).catch(() => {}),
+    refused: (count) =>
+      void needed()
+        .then(({ audit }) => audit.record(refusal(), { count }))
+        .catch(() => {}),
   });
   return {
     state: parts,
     ready,
     services: {
       credentials: door,
-      secrets: { reveal: async (name, authority) => (await parts).secrets.reveal(name, authority) },
-      policy: { approve: async (request, signal) => (await parts).approvals.approve(request, signal) },
-      journal: { record: async (record) => (await parts).audit.record(record) },
+      secrets: { reveal: async (name, authority) => (await needed()).secrets.reveal(name, authority) },
+      policy: { approve: async (request, signal) => (await needed()).approvals.approve(request, signal) },
+      journal: { record: async (record) => (await needed()).audit.record(record) },
     },
   };
+}
+
+function closeAll(closers: readonly (() => void)[], log: Log): void {
+  for (const close of closers.toReversed()) {
+    try {
+      close();
+    } catch (error) {
+      log.error("A part of access did not close cleanly", { error: String(error) });
+    }
+  }
 }
 
 async function open(
