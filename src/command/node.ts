@@ -114,6 +114,12 @@ function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean
   return opened;
 }
 
+/** As the module `node` names it. */
+function nodeName(config: unknown, hostName: string): string {
+  const { name } = (config ?? {}) as { readonly name?: unknown };
+  return typeof name === "string" && name !== "" ? name : nameFrom(hostName);
+}
+
 async function bootModules(
   { directory }: DataPaths,
   config: Readonly<Record<string, unknown>>,
