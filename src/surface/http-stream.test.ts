@@ -90,7 +90,7 @@ test("a client that takes nothing is cut off, and the operation ends", async () 
   assert.equal(ends[0]?.code, "cancelled");
   assert.equal(state.returned, 1);
   assert.equal(clock.timers, 0);
-  await assert.rejects(reader.read());
+  await assert.rejects(reader.read(), (error) => error === undefined);
 });
 
 test("a client that never begins to read is cut off as well", async () => {
@@ -138,7 +138,7 @@ test("a failure breaks the body off and says nothing of itself", async () => {
   const read = reader.read();
   await clock.advance(0);
   state.fail(new TypeError("secret"));
-  await assert.rejects(read, (error) => error instanceof Error && !/secret/.test(error.message));
+  await assert.rejects(read, (error) => error === undefined);
   assert.equal(ends.length, 1);
   assert.equal(clock.timers, 0);
 });

@@ -37,6 +37,8 @@ export interface HttpNode {
   /** Takes the rights of `token` away, as a revocation does. */
   revoke(): void;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
+  /** Asks the node for something else, again and again, until `condition` holds. */
+  until(condition: () => boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -87,6 +89,9 @@ export async function startHttpNode({
     revoke: access.revoke,
     get: (path, headers = {}) =>
       fetch(url + path, { headers: { authorization: `Bearer ${token}`, ...headers } }),
+    async until(condition) {
+      while (!condition()) await fetch(url);
+    },
     async stop() {
       await kernel.stop();
       rmSync(home, { recursive: true, force: true });
