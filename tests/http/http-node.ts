@@ -8,8 +8,8 @@ import { Credentials } from "../../modules/access/contract.ts";
 import { Listeners } from "../../modules/http/contract.ts";
 import { http } from "../../modules/http/module.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
-import { defineModule } from "../../src/kernel/module.ts";
-import { Clock, Files, Host, Log } from "../../src/kernel/ports.ts";
+import { defineModule, type Module } from "../../src/kernel/module.ts";
+import { Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
 import {
   type SimulatedLog,
   simulatedHost,
@@ -47,29 +47,37 @@ export interface HttpNodeOptions {
   /** Time runs this many times faster for everything that the node waits for. */
   readonly haste?: number;
   readonly directory?: string;
+  /** In place of the one that knows a few tokens. */
+  readonly access?: Module;
+  /** How far the node's time is ahead. */
+  aheadMs?(): number;
 }
 
 export async function startHttpNode({
   http: settings = {},
   haste = 1,
   directory,
+  access: accessModule,
+  aheadMs = () => 0,
 }: HttpNodeOptions = {}): Promise<HttpNode> {
   const home = directory ?? mkdtempSync(join(tmpdir(), "operone-http-"));
-  const clock = hastyClock(haste);
+  const clock = hastyClock(haste, aheadMs);
   const log = simulatedLog();
+  const random = simulatedRandom(1);
   const happened: Happened = { started: 0, ended: 0, producedBytes: 0, takenBytes: 0 };
   const access = fakeAccess();
   const kernel = await boot({
-    modules: [access.module, observer, oddModule(happened), sampleModule, http],
+    modules: [accessModule ?? access.module, observer, oddModule(happened), sampleModule, http],
     config: { http: { port: 0, ...settings } },
     clock,
-    random: simulatedRandom(1),
+    random,
     log,
     provided: [
       [Clock, clock],
       [Files, diskFiles()],
       [Host, simulatedHost({ dataDirectory: home, os: process.platform })],
       [Log, log],
+      [Random, random],
     ],
   });
   const first = kernel
@@ -99,9 +107,9 @@ export async function startHttpNode({
   };
 }
 
-function hastyClock(haste: number): Clock {
+function hastyClock(haste: number, aheadMs: () => number): Clock {
   return {
-    nowMs: () => Date.now(),
+    nowMs: () => Date.now() + aheadMs(),
     monotonicMs: () => performance.now() * haste,
     after(delayMs, run) {
       const timer = setTimeout(run, delayMs / haste);
