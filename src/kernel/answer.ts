@@ -26,8 +26,9 @@ export interface Performance {
 export async function answerOf(performance: Performance, handler: () => unknown): Promise<Answer> {
   const { operation, run } = performance;
   const result = handler();
+  run.startDeadline(result instanceof Promise || operation.gives === "items" ? operation.deadlineMs : 0);
   if (operation.gives === "items") return itemsAnswer(performance, result as AsyncIterable<unknown>);
-  const settled = await run.race(Promise.resolve(result));
+  const settled = result instanceof Promise ? await run.race(result) : result;
   if (operation.gives === "bytes") return bytesAnswer(performance, settled as BytesAnswer);
   const value = checkedOutput(operation, settled);
   await performance.finish(undefined);
@@ -44,7 +45,7 @@ async function itemsAnswer(performance: Performance, result: AsyncIterable<unkno
     stopWaiting = clock.after(limits.firstItemMs, resolve);
   });
   await Promise.race([first, waited]).finally(stopWaiting);
-  return { gives: "items", callId: run.callId, items: resumed(first, iterator, run.signal) };
+  return { gives: "items", callId: run.callId, items: resumed(first, iterator, run) };
 }
 
 /**
@@ -54,21 +55,20 @@ async function itemsAnswer(performance: Performance, result: AsyncIterable<unkno
 function resumed<T>(
   first: Promise<IteratorResult<T, void>>,
   rest: AsyncGenerator<T, void>,
-  signal: AbortSignal,
+  run: Running,
 ): AsyncIterableIterator<T, void> {
   // Told to the reader when it takes its first step; until then it must not count as unhandled.
   first.catch(() => {});
   let pending: Promise<IteratorResult<T, void>> | undefined = first;
   const end = () => void rest.return().catch(() => {});
-  if (signal.aborted) end();
-  else signal.addEventListener("abort", end, { once: true });
+  run.onAbort(end);
   return {
     async next() {
-      if (pending === undefined && signal.aborted) throw signal.reason;
+      if (pending === undefined) run.throwIfAborted();
       const step = pending ?? rest.next();
       pending = undefined;
       const result = await step;
-      if (result.done === true && signal.aborted) throw signal.reason;
+      if (result.done === true) run.throwIfAborted();
       return result;
     },
     return: () => rest.return(),

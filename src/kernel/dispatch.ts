@@ -6,14 +6,13 @@ import * as v from "valibot";
 import { answerOf, checkedMessages, invalidInput, nothing, type Performance } from "./answer.ts";
 import { authorityOf, decide, forbidden, holds, type Permission, type ScopeRequest } from "./authority.ts";
 import type { Answer, Call } from "./call.ts";
-import { digestOf } from "./digest.ts";
 import { OperoneError } from "./error.ts";
 import { type Idempotency, idempotency } from "./idempotency.ts";
 import type { ModuleState } from "./module.ts";
-import type { CallContext, Operation } from "./operation.ts";
+import type { CallContext } from "./operation.ts";
 import type { Clock, Journal, Log, Policy, Random, Router } from "./ports.ts";
-import { type Admitted, createRecorder, type Prepared, type Recorder } from "./recorder.ts";
-import { failureOf, guarded, InFlight, type Running } from "./running.ts";
+import { Admitted, createRecorder, type Recorder } from "./recorder.ts";
+import { failureOf, guarded, InFlight } from "./running.ts";
 import { type Statistics, statistics } from "./statistics.ts";
 import type { OperationTable } from "./view.ts";
 
@@ -64,11 +63,11 @@ export interface Dispatcher {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const limits = options.limits ?? dispatchLimits;
+  const { permissions, clock, nodeNames, limits = dispatchLimits } = options;
   const counts = statistics();
   const inFlight = new InFlight(limits);
   const recorder = createRecorder(options, counts);
-  const engine = { options, limits, recorder, keys: idempotency(options.clock) };
+  const engine = { options, limits, recorder, keys: idempotency(clock) };
   let closed = false;
   return {
     statistics: counts,
@@ -78,8 +77,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (operation === undefined || !operation.surfaces.includes(call.surface)) throw unknownOperation(call);
       if (closed)
         throw new OperoneError("unavailable", "The node is stopping; call it again when it is back");
-      const run = inFlight.start(call, call.callId ?? callIdOf(options.random), options.clock);
-      const admitted = admit(options, call, operation, run);
+      const run = inFlight.start(call, call.callId ?? callIdOf(options.random), clock);
+      const authority = { permissions, sets: call.sets, nowMs: clock.nowMs, nodeNames };
+      const admitted = new Admitted(call, operation, run, authority, clock.monotonicMs());
       try {
         return await dispatch(engine, admitted);
       } catch (error) {
@@ -105,30 +105,15 @@ interface Engine {
   readonly keys: Idempotency;
 }
 
-function admit(
-  { permissions, clock, nodeNames }: DispatcherOptions,
-  call: Call,
-  operation: Operation,
-  run: Running,
-): Admitted {
-  return {
-    call,
-    operation,
-    run,
-    startedMs: clock.monotonicMs(),
-    authority: { permissions, sets: call.sets, nowMs: clock.nowMs, nodeNames },
-  };
-}
-
 async function dispatch(engine: Engine, admitted: Admitted): Promise<Answer> {
   const { call, operation, authority } = admitted;
   const missing = operation.needs.find((permission) => !holds(authority, permission));
   if (missing !== undefined) throw denied(engine, admitted, "", { permission: missing });
   if (call.node !== undefined && !isLocal(engine, call.node)) return route(engine, admitted, call.node);
-  const prepared = prepare(admitted);
-  const requests = scopeOf(engine, prepared);
+  admitted.input = validate(admitted);
+  const requests = scopeOf(engine, admitted);
   const asked = requests.filter((request) => decide(authority, request) === "ask");
-  const answer = () => perform(engine, prepared, asked);
+  const answer = () => perform(engine, admitted, asked);
   if (call.idempotencyKey === undefined) return answer();
   if (operation.gives !== "value" || operation.effect === "read") {
     throw new OperoneError(
@@ -137,9 +122,12 @@ async function dispatch(engine: Engine, admitted: Admitted): Promise<Answer> {
     );
   }
   const value = await admitted.run.race(
-    engine.keys.once(call.caller, call.idempotencyKey, `${operation.id} ${prepared.digest()}`, async () => {
-      const first = await answer();
-      return first.gives === "value" ? first.value : undefined;
+    engine.keys.once(call.caller, call.idempotencyKey, `${operation.id} ${admitted.digest()}`, {
+      async run() {
+        const first = await answer();
+        return first.gives === "value" ? first.value : undefined;
+      },
+      begun: () => admitted.run.begun,
     }),
   );
   // A repeated write is answered from memory: it has run, and was recorded, under its first call.
@@ -177,55 +165,76 @@ async function route(engine: Engine, { call, operation, run }: Admitted, selecto
   };
 }
 
-function prepare(admitted: Admitted): Prepared {
-  const { operation, call } = admitted;
+function validate({ operation, call }: Admitted): unknown {
   const parsed = v.safeParse(operation.input, call.input ?? {});
   if (!parsed.success) throw invalidInput(operation, parsed.issues);
-  let digest: string | undefined;
-  return {
-    ...admitted,
-    input: parsed.output,
-    digest: () => {
-      digest ??= digestOf(parsed.output);
-      return digest;
-    },
-  };
+  return parsed.output;
 }
 
-function scopeOf(engine: Engine, prepared: Prepared): readonly ScopeRequest[] {
-  const requests = prepared.operation.scope(prepared.input);
-  const refused = requests.find((request) => decide(prepared.authority, request) === "deny");
-  if (refused !== undefined) throw denied(engine, prepared, prepared.digest(), refused);
+function scopeOf(engine: Engine, admitted: Admitted): readonly ScopeRequest[] {
+  const requests = admitted.operation.scope(admitted.input);
+  const refused = requests.find((request) => decide(admitted.authority, request) === "deny");
+  if (refused !== undefined) throw denied(engine, admitted, admitted.digest(), refused);
   return requests;
 }
 
-async function perform(engine: Engine, prepared: Prepared, asked: readonly ScopeRequest[]): Promise<Answer> {
-  const { operation, run } = prepared;
-  if (asked.length > 0) await askFor(engine, prepared, asked);
-  run.startDeadline(operation.deadlineMs);
-  const module = await readyModule(engine, prepared);
-  engine.recorder.begin(prepared);
-  if (operation.effect === "destroy") await engine.recorder.intent(prepared);
-  const context: CallContext = {
-    callId: run.callId,
-    caller: prepared.call.caller,
-    authority: authorityOf({ ...prepared.authority, approved: asked }),
-    signal: run.signal,
-    progress: (progress) => prepared.call.onProgress?.(progress),
-    bytes: prepared.call.bytes ?? nothing(),
-    messages: checkedMessages(operation, prepared.call.messages),
-  };
+async function perform(engine: Engine, admitted: Admitted, asked: readonly ScopeRequest[]): Promise<Answer> {
+  const { operation, run } = admitted;
+  if (asked.length > 0) await askFor(engine, admitted, asked);
+  const module = readyModule(engine, admitted) ?? (await startingModule(engine, admitted));
+  run.begun = true;
+  if (operation.effect === "destroy") {
+    run.startDeadline(operation.deadlineMs);
+    await engine.recorder.intent(admitted);
+  }
   // An abort that came while we waited must stop the call here: from the next line on it has effects.
-  run.signal.throwIfAborted();
+  run.throwIfAborted();
   const { options, limits, recorder } = engine;
-  const finish = (failure: OperoneError | undefined) => recorder.finish(prepared, failure);
+  const finish = (failure: OperoneError | undefined) => recorder.finish(admitted, failure);
   return answerOf({ operation, run, finish, clock: options.clock, log: options.log, limits }, () =>
-    operation.run(module.state, prepared.input, context),
+    operation.run(module.state, admitted.input, new Context(admitted, asked)),
   );
 }
 
-async function askFor(engine: Engine, prepared: Prepared, requests: readonly ScopeRequest[]): Promise<void> {
-  const { operation, call, run, input } = prepared;
+/** Made part by part, when the handler asks: most look at one or two of these. */
+class Context implements CallContext {
+  readonly #admitted: Admitted;
+  readonly #approved: readonly ScopeRequest[];
+  readonly progress: CallContext["progress"];
+
+  constructor(admitted: Admitted, approved: readonly ScopeRequest[]) {
+    this.#admitted = admitted;
+    this.#approved = approved;
+    this.progress = (progress) => admitted.call.onProgress?.(progress);
+  }
+
+  get callId() {
+    return this.#admitted.run.callId;
+  }
+
+  get caller() {
+    return this.#admitted.call.caller;
+  }
+
+  get authority() {
+    return authorityOf({ ...this.#admitted.authority, approved: this.#approved });
+  }
+
+  get signal() {
+    return this.#admitted.run.signal;
+  }
+
+  get bytes() {
+    return this.#admitted.call.bytes ?? nothing();
+  }
+
+  get messages() {
+    return checkedMessages(this.#admitted.operation, this.#admitted.call.messages);
+  }
+}
+
+async function askFor(engine: Engine, admitted: Admitted, requests: readonly ScopeRequest[]): Promise<void> {
+  const { operation, call, run, input } = admitted;
   const policy = engine.options.policy();
   if (policy === undefined) {
     throw new OperoneError(
@@ -240,25 +249,32 @@ async function askFor(engine: Engine, prepared: Prepared, requests: readonly Sco
     effect: operation.effect,
     requests,
     preview: operation.preview(input),
-    inputDigest: prepared.digest(),
+    inputDigest: admitted.digest(),
   };
   try {
     await run.race(policy.approve(request, run.signal));
   } catch (error) {
     if (error instanceof OperoneError && error.code === "forbidden")
-      engine.recorder.denial(prepared, prepared.digest());
+      engine.recorder.denial(admitted, admitted.digest());
     throw error;
   }
 }
 
-async function readyModule(engine: Engine, { operation, run }: Prepared): Promise<Runnable> {
+function readyModule(engine: Engine, { operation }: Admitted): Runnable | undefined {
   const module = engine.options.module(operation.module);
-  if (module?.status === "starting") await run.race(module.ready.catch(() => {}));
-  const status = module?.status ?? "stopped";
-  if (module !== undefined && (status === "ready" || status === "degraded")) return module;
+  return module?.status === "ready" || module?.status === "degraded" ? module : undefined;
+}
+
+async function startingModule(engine: Engine, admitted: Admitted): Promise<Runnable> {
+  const { operation, run } = admitted;
+  run.startDeadline(operation.deadlineMs);
+  const waiting = engine.options.module(operation.module);
+  if (waiting?.status === "starting") await run.race(waiting.ready.catch(() => {}));
+  const ready = readyModule(engine, admitted);
+  if (ready !== undefined) return ready;
   throw new OperoneError(
     "unavailable",
-    `The module "${operation.module}" is ${status}, so "${operation.id}" cannot run; "operone modules" shows why`,
+    `The module "${operation.module}" is ${waiting?.status ?? "stopped"}, so "${operation.id}" cannot run; "operone modules" shows why`,
   );
 }
 

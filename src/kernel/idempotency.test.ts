@@ -13,7 +13,7 @@ const other: Caller = { kind: "token", id: "2", name: "ci" };
 function setUp(entriesMax = 3) {
   const clock = simulatedClock();
   let runs = 0;
-  const run = async () => ++runs;
+  const run = { run: async () => ++runs, begun: () => true };
   return {
     clock,
     run,
@@ -21,6 +21,8 @@ function setUp(entriesMax = 3) {
     keys: idempotency(clock, { keptMs: 1_000, entriesMax, keyLengthMax: 8 }),
   };
 }
+
+const begun = (run: () => Promise<unknown>) => ({ run, begun: () => true });
 
 test("a repeated key gives the first answer and runs nothing", async () => {
   const { keys, run, runs } = setUp();
@@ -32,17 +34,34 @@ test("a repeated key gives the first answer and runs nothing", async () => {
 test("a repeat during the first run waits for its answer", async () => {
   const { keys } = setUp();
   let finish = (_: string) => {};
-  const first = keys.once(caller, "k", "r", () => new Promise((resolve) => (finish = resolve)));
-  const second = keys.once(caller, "k", "r", () => Promise.reject(new Error("ran twice")));
+  const first = keys.once(
+    caller,
+    "k",
+    "r",
+    begun(() => new Promise((resolve) => (finish = resolve))),
+  );
+  const second = keys.once(
+    caller,
+    "k",
+    "r",
+    begun(() => Promise.reject(new Error("ran twice"))),
+  );
   finish("done");
   assert.deepEqual(await Promise.all([first, second]), ["done", "done"]);
 });
 
 test("a failure is repeated as well, because the write may have had effects", async () => {
   const { keys, run } = setUp();
-  const fail = () => Promise.reject(new OperoneError("conflict", "exists"));
+  const fail = begun(() => Promise.reject(new OperoneError("conflict", "exists")));
   await assert.rejects(keys.once(caller, "k", "r", fail), /exists/);
   await assert.rejects(keys.once(caller, "k", "r", run), /exists/);
+});
+
+test("a failure before anything has happened is forgotten", async () => {
+  const { keys, run } = setUp();
+  const refuse = () => Promise.reject(new OperoneError("unavailable", "not yet"));
+  await assert.rejects(keys.once(caller, "k", "r", { run: refuse, begun: () => false }), /not yet/);
+  assert.equal(await keys.once(caller, "k", "r", run), 1);
 });
 
 test("one caller's key says nothing about another's", async () => {
@@ -67,7 +86,12 @@ test("keys are forgotten after their time, and the oldest make room", async () =
 
 test("too many running writes are refused, not forgotten", async () => {
   const { keys, run } = setUp(1);
-  void keys.once(caller, "a", "r", () => new Promise(() => {}));
+  void keys.once(
+    caller,
+    "a",
+    "r",
+    begun(() => new Promise(() => {})),
+  );
   await assert.rejects(keys.once(caller, "b", "r", run), { code: "limited" });
 });
 

@@ -18,14 +18,22 @@ interface Entry {
   readonly expiresMs: number;
 }
 
+export interface IdempotentWork {
+  run(): Promise<unknown>;
+  /** Whether `run` may have had effects. */
+  begun(): boolean;
+}
+
 export interface Idempotency {
   /**
    * Runs `run` unless the same caller has used `key` before; then the first answer, or failure, comes again.
    *
    * @param request what the key is bound to: operation and input digest
+   * A failure before `begun` is forgotten: nothing has happened, so the same key may try again.
+   *
    * @throws OperoneError `conflict` when the key was used for another request, `limited` when too many are running
    */
-  once(caller: Caller, key: string, request: string, run: () => Promise<unknown>): Promise<unknown>;
+  once(caller: Caller, key: string, request: string, work: IdempotentWork): Promise<unknown>;
 }
 
 export function idempotency(clock: Clock, limits: IdempotencyLimits = idempotencyLimits): Idempotency {
@@ -45,7 +53,7 @@ export function idempotency(clock: Clock, limits: IdempotencyLimits = idempotenc
     entries.delete(oldest[0]);
   };
   return {
-    async once(caller, key, request, run) {
+    async once(caller, key, request, { run, begun }) {
       if (key.length === 0 || key.length > limits.keyLengthMax) {
         throw new OperoneError(
           "invalid_input",
@@ -73,6 +81,9 @@ export function idempotency(clock: Clock, limits: IdempotencyLimits = idempotenc
       entries.set(name, entry);
       try {
         return await answer;
+      } catch (error) {
+        if (!begun()) entries.delete(name);
+        throw error;
       } finally {
         entry.settled = true;
       }

@@ -123,8 +123,11 @@ export interface Child {
   /** Resolves when the bytes were accepted by the pipe. Rejects with EPIPE when the child closed it. */
   writeStdin(bytes: Uint8Array): Promise<void>;
   closeStdin(): void;
-  /** To the whole process group, after the child's own exit too. True when some process got it. */
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP"): boolean;
+  /**
+   * To the whole process group, after the child's own exit too. True when some process got it. 0 sends nothing and
+   * tells whether anybody is left.
+   */
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP" | 0): boolean;
   readonly exited: Promise<ChildExit>;
 }
 

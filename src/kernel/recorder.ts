@@ -1,6 +1,7 @@
 /** What is kept of each call: the counters for the metrics, and the audit. */
 import type { AuthorityContext } from "./authority.ts";
 import type { Call } from "./call.ts";
+import { digestOf } from "./digest.ts";
 import { OperoneError } from "./error.ts";
 import type { Operation } from "./operation.ts";
 import type { AuditRecord, Clock, Journal, Log } from "./ports.ts";
@@ -8,24 +9,40 @@ import type { Running } from "./running.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** A call that was let in: its operation exists on its surface, and it counts as running. */
-export interface Admitted {
+export class Admitted {
   readonly call: Call;
   readonly operation: Operation;
   readonly run: Running;
   readonly authority: AuthorityContext;
   readonly startedMs: number;
-}
+  /** Undefined until it was validated. */
+  input: unknown;
+  #digest: string | undefined;
 
-/** An admitted call with its validated input. */
-export interface Prepared extends Admitted {
-  readonly input: unknown;
-  /** SHA-256 of the input, computed when first needed: most reads never need it. */
-  digest(): string;
+  constructor(
+    call: Call,
+    operation: Operation,
+    run: Running,
+    authority: AuthorityContext,
+    startedMs: number,
+  ) {
+    this.call = call;
+    this.operation = operation;
+    this.run = run;
+    this.authority = authority;
+    this.startedMs = startedMs;
+  }
+
+  /** SHA-256 of the validated input, computed when first needed: most reads never need it. */
+  digest(): string {
+    this.#digest ??= digestOf(this.input);
+    return this.#digest;
+  }
 }
 
 export interface Recorder {
   /** Resolves when the intent is on disk. @throws OperoneError `unavailable`: then the operation must not run. */
-  intent(prepared: Prepared): Promise<void>;
+  intent(admitted: Admitted): Promise<void>;
   /** Does not wait: a refusal must not be slowed down by its own record. */
   denial(admitted: Admitted, inputDigest: string): void;
   /**
@@ -33,8 +50,6 @@ export interface Recorder {
    * wrote, or came from an agent or another node. Resolves when the record is on disk; never rejects.
    */
   finish(admitted: Admitted, failure: OperoneError | undefined): Promise<void>;
-  /** From here on the call may have effects, so its outcome is audited. */
-  begin(prepared: Prepared): void;
 }
 
 interface RecorderPorts {
@@ -44,8 +59,6 @@ interface RecorderPorts {
 }
 
 export function createRecorder({ clock, log, journal }: RecorderPorts, counts: Statistics): Recorder {
-  const finished = new WeakSet<Running>();
-  const begun = new WeakMap<Running, Prepared>();
   const write = async (record: AuditRecord) => {
     try {
       await journal()?.record(record);
@@ -64,28 +77,27 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
     durationMs: clock.monotonicMs() - startedMs,
   });
   return {
-    begin: (prepared) => void begun.set(prepared.run, prepared),
     denial(admitted, inputDigest) {
       void write({ ...base(admitted), inputDigest, kind: "denial", code: "forbidden" }).catch(() => {});
     },
-    async intent(prepared) {
+    async intent(admitted) {
       const refuse = (why: string) =>
-        new OperoneError("unavailable", `"${prepared.operation.id}" was not run: ${why}`);
+        new OperoneError("unavailable", `"${admitted.operation.id}" was not run: ${why}`);
       if (journal() === undefined) throw refuse("there is no audit to record it in");
       const record = {
-        ...base(prepared),
-        inputDigest: prepared.digest(),
+        ...base(admitted),
+        inputDigest: admitted.digest(),
         kind: "intent",
         code: "pending",
       } as const;
       const written = write(record).catch(() => {
         throw refuse("its audit record could not be written; the node's log has the cause");
       });
-      await prepared.run.race(written);
+      await admitted.run.race(written);
     },
     async finish(admitted, failure) {
-      if (finished.has(admitted.run)) return;
-      finished.add(admitted.run);
+      if (admitted.run.recorded) return;
+      admitted.run.recorded = true;
       const code = failure?.code ?? "ok";
       counts.add(
         admitted.operation.id,
@@ -93,14 +105,13 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
         code,
         clock.monotonicMs() - admitted.startedMs,
       );
-      const prepared = begun.get(admitted.run);
-      if (prepared === undefined || !isAudited(prepared)) return;
-      const record = { ...base(prepared), inputDigest: prepared.digest(), kind: "outcome", code } as const;
+      if (!admitted.run.begun || !isAudited(admitted)) return;
+      const record = { ...base(admitted), inputDigest: admitted.digest(), kind: "outcome", code } as const;
       await write(record).catch(() => {});
     },
   };
 }
 
-function isAudited({ operation, call }: Prepared): boolean {
+function isAudited({ operation, call }: Admitted): boolean {
   return operation.effect !== "read" || call.caller.kind === "agent" || call.caller.kind === "node";
 }

@@ -6,11 +6,23 @@ import type { Clock, Log } from "./ports.ts";
 export interface Running {
   readonly callId: string;
   readonly operation: string;
+  readonly aborted: boolean;
+  /** Why it was aborted. */
+  readonly reason: OperoneError | undefined;
+  /** For the handler. Made when it is first asked for: most reads never look at it. */
   readonly signal: AbortSignal;
+  /** Set by the recorder, so that each call is recorded once. */
+  recorded: boolean;
+  /** Set when the handler is about to run: from here on the call may have effects. */
+  begun: boolean;
   /** Aborts the call; the first reason stays. */
   abort(reason: OperoneError): void;
+  throwIfAborted(): void;
+  /** Calls `run` when the call is aborted, at once if it is already. Gives what takes it back. */
+  onAbort(run: () => void): () => void;
   /** Rejects as soon as the call is aborted, even when `work` ignores the signal. */
   race<T>(work: Promise<T>): Promise<T>;
+  /** The first one counts; 0 is none. */
   startDeadline(deadlineMs: number): void;
   /** Ends the bookkeeping; idempotent. */
   release(): void;
@@ -24,38 +36,109 @@ export function running(
   clock: Clock,
   onRelease: () => void,
 ): Running {
-  const controller = new AbortController();
-  let stopDeadline = () => {};
-  let released = false;
-  const abort = (reason: OperoneError) => controller.abort(reason);
-  const onOuterAbort = () => abort(cancellation(operation, outer.reason));
-  if (outer.aborted) onOuterAbort();
-  else outer.addEventListener("abort", onOuterAbort, { once: true });
-  return {
-    callId,
-    operation,
-    signal: controller.signal,
-    abort,
-    race: (work) => raceAbort(work, controller.signal),
-    startDeadline(deadlineMs) {
-      if (deadlineMs <= 0) return;
-      stopDeadline = clock.after(deadlineMs, () =>
-        abort(
-          new OperoneError(
-            "deadline",
-            `"${operation}" did not answer within ${deadlineMs} ms and was stopped`,
-          ),
-        ),
+  return new RunningCall(callId, operation, outer, clock, onRelease);
+}
+
+/** Its own list of listeners beside the signal: an AbortController for each short call costs more than the call. */
+class RunningCall implements Running {
+  readonly callId: string;
+  readonly operation: string;
+  recorded = false;
+  begun = false;
+  readonly #outer: AbortSignal;
+  readonly #clock: Clock;
+  readonly #onRelease: () => void;
+  readonly #onOuterAbort = () => this.abort(cancellation(this.operation, this.#outer.reason));
+  #reason: OperoneError | undefined;
+  #controller: AbortController | undefined;
+  #listeners: Set<() => void> | undefined;
+  #stopDeadline: (() => void) | undefined;
+  #released = false;
+
+  constructor(callId: string, operation: string, outer: AbortSignal, clock: Clock, onRelease: () => void) {
+    this.callId = callId;
+    this.operation = operation;
+    this.#outer = outer;
+    this.#clock = clock;
+    this.#onRelease = onRelease;
+    if (outer.aborted) this.#onOuterAbort();
+    else outer.addEventListener("abort", this.#onOuterAbort);
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get reason(): OperoneError | undefined {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: OperoneError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const run of listeners ?? []) run();
+  }
+
+  throwIfAborted(): void {
+    if (this.#reason !== undefined) throw this.#reason;
+  }
+
+  onAbort(run: () => void): () => void {
+    if (this.#reason !== undefined) {
+      run();
+      return () => {};
+    }
+    this.#listeners ??= new Set();
+    this.#listeners.add(run);
+    return () => this.#listeners?.delete(run);
+  }
+
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const forget = this.onAbort(() => reject(this.#reason));
+      work.then(
+        (value) => {
+          forget();
+          resolve(value);
+        },
+        (error) => {
+          forget();
+          reject(error);
+        },
       );
-    },
-    release() {
-      if (released) return;
-      released = true;
-      stopDeadline();
-      outer.removeEventListener("abort", onOuterAbort);
-      onRelease();
-    },
-  };
+    });
+  }
+
+  startDeadline(deadlineMs: number): void {
+    if (deadlineMs <= 0 || this.#stopDeadline !== undefined) return;
+    this.#stopDeadline = this.#clock.after(deadlineMs, () =>
+      this.abort(
+        new OperoneError(
+          "deadline",
+          `"${this.operation}" did not answer within ${deadlineMs} ms and was stopped`,
+        ),
+      ),
+    );
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#stopDeadline?.();
+    this.#outer.removeEventListener("abort", this.#onOuterAbort);
+    this.#onRelease();
+  }
 }
 
 /** A revoked token says why in the signal's reason; everything else is the caller going away. */
@@ -64,26 +147,17 @@ function cancellation(operation: string, reason: unknown): OperoneError {
   return new OperoneError("cancelled", `"${operation}" was cancelled by its caller`);
 }
 
-function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
 /**
  * Makes an unexpected error safe to hand out, and keeps its cause in the log under the call id.
  * When the call was aborted, whatever the handler threw because of it counts as the abort.
  */
 export function failureOf(
   error: unknown,
-  call: Pick<Running, "callId" | "operation" | "signal">,
+  call: Pick<Running, "callId" | "operation" | "reason">,
   log: Log,
 ): OperoneError {
   if (error instanceof OperoneError) return error;
-  if (call.signal.aborted && call.signal.reason instanceof OperoneError) return call.signal.reason;
+  if (call.reason !== undefined) return call.reason;
   log.error("An operation failed unexpectedly", {
     callId: call.callId,
     operation: call.operation,
@@ -118,9 +192,7 @@ export async function* guarded<T>(
   } finally {
     if (!ended) {
       // Neither ended nor thrown: the reader returned. When the call was aborted first, that is the reason.
-      failure ??= call.signal.aborted
-        ? failureOf(call.signal.reason, call, log)
-        : new OperoneError("cancelled", `The reader of "${call.operation}" went away`);
+      failure ??= call.reason ?? new OperoneError("cancelled", `The reader of "${call.operation}" went away`);
       call.abort(failure);
     }
     // Not awaited: a handler that ignores its signal must not keep the caller, and its own error is already told.
