@@ -71,7 +71,11 @@ function resumed<T>(
       if (result.done === true) run.throwIfAborted();
       return result;
     },
-    return: () => rest.return(),
+    return() {
+      // A generator's own return waits for the step that is under way, which may take for ever.
+      run.abort(new OperoneError("cancelled", `The reader of "${run.operation}" went away`));
+      return rest.return();
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

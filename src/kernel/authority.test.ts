@@ -133,6 +133,11 @@ test("a refusal names the holder, the permission and the value", () => {
   assert.throws(() => authority.check("fs.read", { path: "/etc" }), /"fs.read" for {"path":"\/etc"}.*set 0/);
 });
 
+test("a refusal of an owner's right does not suggest a grant that nobody can hold", () => {
+  const refuse = () => authorityOf(context([[allow("*", "*")]])).check("access.admin");
+  assert.throws(refuse, /belongs to the owner alone/);
+});
+
 const rank: Record<Decision, number> = { deny: 0, ask: 1, allow: 2 };
 const anyGrant: fc.Arbitrary<Grant> = fc.record({
   permission: fc.constantFrom("fs.read", "node.observe", "*"),

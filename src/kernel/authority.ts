@@ -113,20 +113,26 @@ export function authorityOf(context: AuthorityContext): Authority {
     sets: context.sets,
     decide: decideOne,
     check(permission, request) {
-      if (decideOne(permission, request) !== "allow") throw forbidden(context.sets, permission, request);
+      if (decideOne(permission, request) !== "allow") throw forbidden(context, permission, request);
     },
   };
 }
 
 /** The refusal that every place uses, so that it always names the holder, the right and the value. */
-export function forbidden(sets: readonly GrantSet[], permission: string, request?: unknown): OperoneError {
+export function forbidden(
+  { permissions, sets }: Pick<AuthorityContext, "permissions" | "sets">,
+  permission: string,
+  request?: unknown,
+): OperoneError {
   const holders = sets.map((set) => set.holder).join(" and ") || "nobody";
   const what = request === undefined ? "" : ` for ${JSON.stringify(request)}`;
-  return new OperoneError(
-    "forbidden",
-    `"${permission}"${what} is not granted to ${holders}; the owner can grant it with "operone token create --grant ${permission}=..."`,
-    { permission },
-  );
+  const next =
+    permissions.get(permission)?.ownerOnly === true
+      ? "it belongs to the owner alone, so ask the owner to do it"
+      : `the owner can grant it with "operone token create --grant ${permission}=..."`;
+  return new OperoneError("forbidden", `"${permission}"${what} is not granted to ${holders}; ${next}`, {
+    permission,
+  });
 }
 
 function decideSet(

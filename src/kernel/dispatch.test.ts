@@ -176,3 +176,28 @@ test("a module that is starting is waited for, and one that is not running is un
   module.status = "failed";
   await assert.rejects(call("echo"), /module "t" is failed/);
 });
+
+test("what streams in cannot be shown to a person, so such a call is not put before one", async () => {
+  const policy = simulatedPolicy(async () => {});
+  const { call } = setUp({ policy: () => policy });
+  const grants = [{ permission: "t.use", scope: "*", decision: "ask" }] as const;
+  async function* bytes() {
+    yield new Uint8Array([1]);
+  }
+  await assert.rejects(call("kill", { grants, bytes: bytes() }), { code: "unsupported" });
+  assert.equal(policy.requests.length, 0);
+  await call("kill", { grants });
+});
+
+test("a stop ends the calls that wait for a person at once, and lets those that run go on", async () => {
+  const policy = simulatedPolicy(() => new Promise(() => {}));
+  const { call, dispatcher } = setUp({ policy: () => policy });
+  const grants = [{ permission: "t.use", scope: "*", decision: "ask" }] as const;
+  const waiting = assert.rejects(call("kill", { grants }), { code: "unavailable" });
+  const running = assert.rejects(call("hangs"), { code: "unavailable" });
+  dispatcher.close();
+  await waiting;
+  assert.equal(dispatcher.callsInFlight(), 1);
+  dispatcher.abortAll();
+  await running;
+});

@@ -54,7 +54,7 @@ export interface Dispatcher {
   call(call: Call): Promise<Answer>;
   readonly statistics: Statistics;
   callsInFlight(): number;
-  /** Refuses new calls from now on. */
+  /** Refuses new calls from now on, and ends those that wait for a person or a module: nothing has happened yet. */
   close(): void;
   /** Resolves when no call runs any more. */
   drained(): Promise<void>;
@@ -91,11 +91,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     close: () => {
       closed = true;
+      inFlight.abortWaiting(stopping());
     },
     drained: () => inFlight.drained(),
-    abortAll: () =>
-      inFlight.abortAll(new OperoneError("unavailable", "The node is stopping; the call was ended")),
+    abortAll: () => inFlight.abortAll(stopping()),
   };
+}
+
+function stopping(): OperoneError {
+  return new OperoneError("unavailable", "The node is stopping; the call was ended");
 }
 
 interface Engine {
@@ -242,6 +246,12 @@ async function askFor(engine: Engine, admitted: Admitted, requests: readonly Sco
       `"${operation.id}" needs a person's approval, and nothing here can ask for one`,
     );
   }
+  if (call.bytes !== undefined || call.messages !== undefined) {
+    throw new OperoneError(
+      "unsupported",
+      `"${operation.id}" needs a person's approval, and what streams in with the call cannot be shown before it runs; call it without, for example with a JSON body alone`,
+    );
+  }
   const request = {
     callId: run.callId,
     caller: call.caller,
@@ -285,7 +295,7 @@ function denied(
   request: ScopeRequest,
 ): OperoneError {
   engine.recorder.denial(admitted, inputDigest);
-  return forbidden(admitted.call.sets, request.permission, request.request);
+  return forbidden(admitted.authority, request.permission, request.request);
 }
 
 /** The same words for an operation that does not exist and for one that this surface does not show. */

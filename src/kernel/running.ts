@@ -240,6 +240,11 @@ export class InFlight {
     for (const run of this.#calls) run.abort(reason);
   }
 
+  /** Only those that have had no effect yet. */
+  abortWaiting(reason: OperoneError): void {
+    for (const run of this.#calls) if (!run.begun) run.abort(reason);
+  }
+
   drained(): Promise<void> {
     if (this.#calls.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
