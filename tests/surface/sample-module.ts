@@ -8,7 +8,7 @@ import { type Operation, operationsOf, type SurfaceName } from "../../src/kernel
 const op = operationsOf<null>("sample");
 const everywhere: readonly SurfaceName[] = ["http", "cli", "mesh"];
 const use = { needs: ["sample.use"], surfaces: everywhere } as const;
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5_000));
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(300));
 const SizeBytes = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4_000_000));
 
 const Everything = v.strictObject({
