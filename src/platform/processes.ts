@@ -8,7 +8,7 @@ import { type ChildLedger, childLedger, noLedger } from "./child-ledger.ts";
 import { PipeReader, PipeWriter } from "./child-streams.ts";
 import { cleanEnvironment } from "./environment.ts";
 import { closePipe, openPipe, type Pipe } from "./pipes.ts";
-import { familyOf, type ProcessTable, readProcessTable } from "./process-table.ts";
+import { familyOf, type ProcessTable, readProcess, readProcessTable } from "./process-table.ts";
 import { spawnFailure } from "./spawn-failure.ts";
 
 export interface ProcessesOptions {
@@ -173,9 +173,9 @@ class Family {
     this.#freshTable = freshTable;
   }
 
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP"): boolean {
+  kill(signal: Parameters<Child["kill"]>[0]): boolean {
     const { pid } = this.#child;
-    if (process.platform === "win32") return this.#killWindows();
+    if (process.platform === "win32") return this.#killWindows(signal);
     const ended = this.#child.exitCode !== null || this.#child.signalCode !== null;
     // A group keeps its number from being used again. So when a process has it, the group is gone.
     const reused = ended && send(pid, 0);
@@ -185,8 +185,19 @@ class Family {
     // Looked for before anyone dies: a dead parent no longer leads to its children.
     if (forAll && mayHaveStrays) this.#findStrays(reused);
     const reached = groupThere && send(-pid, signal);
+    if (signal === 0) return (reached && this.#hasLiving(ended)) || this.#hasLivingStrays();
     if (!forAll) return reached;
     return [...this.#strays.keys()].map((stray) => send(stray, signal)).includes(true) || reached;
+  }
+
+  /** A group counts its zombies; where nobody collects orphans, as in a container, they stay for ever. */
+  #hasLiving(ended: boolean): boolean {
+    const table: ProcessTable = ended ? this.#freshTable() : new Map();
+    return table.size === 0 || [...table.values()].some(({ group }) => group === this.#child.pid);
+  }
+
+  #hasLivingStrays(): boolean {
+    return [...this.#strays].some(([pid, startTicks]) => readProcess(pid)?.startTicks === startTicks);
   }
 
   /** Those in the session or below it that left the group: a shell's background jobs, a `setsid` with its parent alive. */
@@ -201,9 +212,9 @@ class Family {
     }
   }
 
-  #killWindows(): boolean {
+  #killWindows(signal: Parameters<Child["kill"]>[0]): boolean {
     const { pid } = this.#child;
-    if (this.#child.exitCode !== null) return false;
+    if (signal === 0 || this.#child.exitCode !== null) return this.#child.exitCode === null;
     return Bun.spawnSync(["taskkill", "/T", "/F", "/PID", String(pid)]).exitCode === 0;
   }
 }
