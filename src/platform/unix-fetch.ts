@@ -30,6 +30,6 @@ export function unixWebSocket(socketPath: string): (url: string, options: WebSoc
 }
 
 /** A WebSocket that sends headers, which the standard one cannot. */
-export function webSocket(url: string, { protocols, headers }: WebSocketOptions): WebSocket {
+function webSocket(url: string, { protocols, headers }: WebSocketOptions): WebSocket {
   return new WebSocket(url, { protocols: [...protocols], headers: { ...headers } });
 }

@@ -60,7 +60,7 @@ export function progressLine({ stderr, columns }: CliIo): ProgressLine {
   };
 }
 
-export function progressText({ done, total, unit, note }: Progress): string {
+function progressText({ done, total, unit, note }: Progress): string {
   const count = (value: number) => (unit === "bytes" ? bytesText(value) : String(value));
   const share =
     total === undefined || total <= 0 ? "" : ` of ${count(total)} (${Math.floor((done / total) * 100)} %)`;

@@ -21,7 +21,7 @@ export interface CliOptions extends CommandLine {
 }
 
 /** For `--input -`, which is held in memory as a whole. */
-export const inputBytesMax = 16 * 1024 * 1024;
+const inputBytesMax = 16 * 1024 * 1024;
 /** Help is wrapped at this width at most: longer lines are hard to read. */
 const helpColumnsMax = 100;
 

@@ -8,7 +8,7 @@ import { cancellable, cancelled, type Exchange, failure, lost } from "./exchange
 import { eventName, headerName, mediaType, type Problem } from "./http-wire.ts";
 
 /** A value is held in memory as a whole. */
-export const valueBytesMax = 64 * 1024 * 1024;
+const valueBytesMax = 64 * 1024 * 1024;
 
 /** Makes the request with these headers added. */
 export type Send = (headers?: Record<string, string>) => Promise<Response>;

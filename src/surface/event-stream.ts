@@ -7,7 +7,7 @@ export interface ServerEvent {
 }
 
 /** UTF-16 units of one unfinished event. An item is far smaller; a peer that never ends a line must not fill memory. */
-export const eventCharsMax = 64 * 1024 * 1024;
+const eventCharsMax = 64 * 1024 * 1024;
 
 /** An event that the stream breaks off is not given: only a blank line ends one. */
 export async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent, void> {

@@ -20,7 +20,7 @@ export interface MeshClientOptions {
 }
 
 /** Calls that wait for their answer on the shared channel. */
-export const unaryWaitingMax = 1_024;
+const unaryWaitingMax = 1_024;
 
 export function meshClient(options: MeshClientOptions): OperationClient {
   const unary = new UnaryChannel(options.openChannel);

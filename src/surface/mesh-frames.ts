@@ -17,7 +17,7 @@ export const frameBytesMax = 65_507;
 export const bodyBytesMax = 1024 * 1024;
 /** Bodies that have begun on one channel, and their bytes together. */
 export const openBodiesMax = 64;
-export const openBodiesBytesMax = 4 * bodyBytesMax;
+const openBodiesBytesMax = 4 * bodyBytesMax;
 
 const headerBytes = 9;
 const lengthBytes = 4;

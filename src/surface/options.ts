@@ -45,7 +45,7 @@ export function positionalsOf(operation: Operation): readonly Option[] {
     .toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0));
 }
 
-export function kebabCase(key: string): string {
+function kebabCase(key: string): string {
   return key.replaceAll(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
 }
 
@@ -94,7 +94,7 @@ function placeholders(schema: Schema): string {
 }
 
 /** The nearest `v.description`, looking into wrappers. */
-export function descriptionOf(schema: Schema): string | undefined {
+function descriptionOf(schema: Schema): string | undefined {
   const { wrapped } = schema as Schema & { readonly wrapped?: Schema };
   return v.getDescription(schema) ?? (wrapped === undefined ? undefined : descriptionOf(wrapped));
 }

@@ -23,10 +23,10 @@ export interface SocketCall {
 }
 
 /** What the reader has not taken yet. A WebSocket cannot be paused, so a reader that stands still ends the call. */
-export const waitingFramesMax = 10_000;
-export const waitingBytesMax = 64 * 1024 * 1024;
+const waitingFramesMax = 10_000;
+const waitingBytesMax = 64 * 1024 * 1024;
 /** Messages wait while more than this is on its way. */
-export const bufferedBytesMax = 1024 * 1024;
+const bufferedBytesMax = 1024 * 1024;
 /** The WebSocket interface has no event for "sent", so it is asked this often. */
 const bufferedPollMs = 5;
 
