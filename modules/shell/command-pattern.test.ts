@@ -86,6 +86,8 @@ describe("refused texts", () => {
     "git log*",
     "git *x",
     "git ***",
+    "git '*'*",
+    "git *\\*",
     "git ** x",
     "** git **",
     "./build **",

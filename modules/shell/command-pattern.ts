@@ -54,15 +54,18 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** A word as it was written: the stars that were quoted are only text. */
+/** A word as it was written: what was quoted is only text. */
 interface Word {
   readonly text: string;
+  /** It has a star outside quotes. */
   readonly stars: boolean;
+  readonly quoted: boolean;
 }
 
 /** Undefined for a star within a word. */
-function partOf({ text, stars }: Word): Part | undefined {
+function partOf({ text, stars, quoted }: Word): Part | undefined {
   if (!stars) return text;
+  if (quoted) return undefined;
   if (text === "*") return anyWord;
   return text === "**" ? anyWords : undefined;
 }
@@ -88,6 +91,7 @@ function wordsOf(pattern: string): readonly Word[] | undefined {
     word = {
       text: (word?.text ?? "") + text,
       stars: word?.stars === true || groups.plain?.includes("*") === true,
+      quoted: word?.quoted === true || groups.plain === undefined,
     };
   }
   if (word !== undefined) words.push(word);
