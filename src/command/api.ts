@@ -1,6 +1,7 @@
-/** `operone api`: the documents of this version, made from the table of operations. None needs a node. */
+/** `operone api`: the documents of this version, made from the modules. None needs a node. */
 import { modules } from "../modules.ts";
 import { apiPage } from "../surface/apipage.ts";
+import { manifestsOf } from "../surface/manifest.ts";
 import { openApiDocument } from "../surface/openapi.ts";
 import { referenceMarkdown } from "../surface/reference.ts";
 import type { CommandInput } from "./command.ts";
@@ -11,6 +12,11 @@ import { operoneVersion } from "./version.ts";
 export function openapi({ terminal }: CommandInput): number {
   const document = openApiDocument(offlineTable(), { version: operoneVersion });
   terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+  return 0;
+}
+
+export function manifest({ terminal }: CommandInput): number {
+  terminal.out(`${JSON.stringify(manifestsOf(modules), null, 2)}\n`);
   return 0;
 }
 

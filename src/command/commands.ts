@@ -10,6 +10,11 @@ const set: CommandOption = {
 
 export const commands: readonly Command[] = [
   {
+    words: "api manifest",
+    summary: "Print the modules' capability manifests as JSON",
+    run: async (input) => (await import("./api.ts")).manifest(input),
+  },
+  {
     words: "api openapi",
     summary: "Print the OpenAPI document of this version",
     run: async (input) => (await import("./api.ts")).openapi(input),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { modules } from "../modules.ts";
 import { takeLock } from "../platform/lock.ts";
 import { dataPaths } from "../platform/paths.ts";
 import type { Terminal } from "../platform/terminal.ts";
@@ -128,6 +129,8 @@ test("the configuration of the first version is read as it was written", async (
 
 test("the documents and the completions are made without a node", async () => {
   expect((await typed(["api", "reference"])).stdout).toContain("### access.token-create");
+  const manifests = JSON.parse((await typed(["api", "manifest"])).stdout);
+  expect(manifests.map(({ id }: { readonly id: string }) => id)).toEqual(modules.map(({ id }) => id));
   expect((await typed(["api", "openapi"])).code).toBe(0);
   expect((await typed(["api", "page"])).code).toBe(0);
   for (const shell of ["bash", "zsh", "fish"]) {
