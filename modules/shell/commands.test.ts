@@ -12,6 +12,8 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GrantSet } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import { simulatedHost } from "../../src/kernel/simulated.ts";
+import { systemProcesses } from "../../src/platform/processes.ts";
 import { bytesOf, outcomeOf, shellNode } from "../../tests/shell/shell-node.ts";
 
 const linux = process.platform === "linux";
@@ -426,6 +428,23 @@ describe("starting", () => {
     await expect(node.run({ argv: ["pwd"], workingDirectory: "/no/such" })).rejects.toMatchObject({
       code: "not_found",
     });
+  });
+
+  test("~ is one place, whatever HOME the call sets, and the data directory where there is no home", async () => {
+    await using node = await shellNode();
+    const elsewhere = await node.run({ argv: ["pwd"], environment: { HOME: folder } });
+    expect(elsewhere.stdout.toString().trim()).toBe(realpathSync(homedir()));
+    const processes = systemProcesses();
+    const homeless = {
+      ...processes,
+      cleanEnvironment: () => ({ ...processes.cleanEnvironment(), HOME: "/no/such/home" }),
+    };
+    const host = simulatedHost({ dataDirectory: folder });
+    await using service = await shellNode({}, {}, { processes: homeless, host });
+    expect((await service.run({ argv: ["pwd"] })).stdout.toString().trim()).toBe(folder);
+    writeFileSync(join(folder, "tool"), "#!/bin/sh\necho tool\n", { mode: 0o755 });
+    const below = await service.run({ argv: ["./tool"], workingDirectory: "~/" });
+    expect(below.stdout.toString()).toBe("tool\n");
   });
 
   test("what cannot start says why, and leaves nothing taken", async () => {

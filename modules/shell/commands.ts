@@ -2,7 +2,7 @@
 import type { InferOutput } from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { CallContext } from "../../src/kernel/operation.ts";
-import type { Child, Clock, Host, Log, Processes } from "../../src/kernel/ports.ts";
+import type { Child, Clock, Files, Host, Log, Processes } from "../../src/kernel/ports.ts";
 import type { Secrets } from "../access/contract.ts";
 import { type Feed, feedBytes, feedMessages } from "./command-input.ts";
 import type { config } from "./module.ts";
@@ -24,6 +24,7 @@ export interface CommandPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly host: Host;
+  readonly files: Files;
   readonly processes: Processes;
   readonly secrets: Secrets;
 }
@@ -35,6 +36,14 @@ export function runningCommands(ports: CommandPorts, config: ShellConfig): Runni
   const limit = new Slots(config.commandsMax, config.commandsPerCallerMax);
   const running = new Set<RunningCommand>();
   let stopping = false;
+  // Neither changes while the node runs, and both take system calls.
+  let clean: Variables | undefined;
+  let home: Promise<string> | undefined;
+  const folderOf = async (asked: string) => {
+    if (asked !== "~" && !asked.startsWith("~/")) return asked;
+    home ??= homeOf(ports);
+    return (await home) + asked.slice(1);
+  };
 
   async function* perform(
     input: CommandInput,
@@ -46,17 +55,14 @@ export function runningCommands(ports: CommandPorts, config: ShellConfig): Runni
     const release = limit.take(`${context.caller.kind} ${context.caller.id}`, context.caller.name);
     let child: Child;
     try {
-      const environment = await environmentOf(
-        input,
-        ports.processes.cleanEnvironment(),
-        ports.secrets,
-        context,
-      );
+      clean ??= ports.processes.cleanEnvironment();
+      const environment = await environmentOf(input, clean, ports.secrets, context);
+      const workingDirectory = await folderOf(input.workingDirectory);
       context.signal.throwIfAborted();
       if (stopping) throw stopped();
       child = ports.processes.spawn({
         argv: input.argv,
-        workingDirectory: folderOf(input.workingDirectory, environment.HOME ?? ports.host.dataDirectory),
+        workingDirectory,
         environment,
         stdin: "pipe",
       });
@@ -89,6 +95,7 @@ export function runningCommands(ports: CommandPorts, config: ShellConfig): Runni
   };
 }
 
+type Variables = Readonly<Record<string, string>>;
 type ShellConfig = InferOutput<typeof config>;
 
 function stopped(): OperoneError {
@@ -114,9 +121,15 @@ function boundsOf(input: CommandInput, config: ShellConfig): CommandBounds {
   };
 }
 
-function folderOf(asked: string, home: string): string {
-  if (asked === "~") return home;
-  return asked.startsWith("~/") ? `${home}${asked.slice(1)}` : asked;
+/**
+ * The home of the node's user, whatever HOME the caller sets: a grant of "~/bin/tool" means one file. The user of a
+ * service may have none, or one that was never made.
+ */
+async function homeOf({ files, host, processes }: CommandPorts): Promise<string> {
+  const { HOME, USERPROFILE } = processes.cleanEnvironment();
+  const home = HOME ?? USERPROFILE ?? "";
+  const facts = home === "" ? undefined : await files.facts(home).catch(() => undefined);
+  return facts?.kind === "directory" ? home : host.dataDirectory;
 }
 
 class Slots {

@@ -1,7 +1,7 @@
 /** Commands on this node: argument vectors, never shell strings. */
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
-import { Checks, Clock, Host, Log, Processes } from "../../src/kernel/ports.ts";
+import { Checks, Clock, Files, Host, Log, Processes } from "../../src/kernel/ports.ts";
 import { Secrets } from "../access/contract.ts";
 import { limits } from "./limits.ts";
 import { operations } from "./operations.ts";
@@ -40,7 +40,15 @@ export const shell = defineModule({
   summary: "Run commands",
   config,
   permissions: { [unconfined]: unconfinedPermission },
-  requires: { checks: Checks, clock: Clock, log: Log, host: Host, processes: Processes, secrets: Secrets },
+  requires: {
+    checks: Checks,
+    clock: Clock,
+    files: Files,
+    log: Log,
+    host: Host,
+    processes: Processes,
+    secrets: Secrets,
+  },
   provides: {},
   operations,
   start: async (input) => (await import("./start.ts")).startShell(input),

@@ -12,6 +12,7 @@ import { defineModule } from "../../src/kernel/module.ts";
 import {
   Checks,
   Clock,
+  Files,
   Host,
   type Journal,
   Journal as JournalKey,
@@ -27,6 +28,7 @@ import {
   simulatedRandom,
 } from "../../src/kernel/simulated.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { diskFiles } from "../../src/platform/files.ts";
 import { systemProcesses } from "../../src/platform/processes.ts";
 
 export interface ShellNode {
@@ -47,12 +49,18 @@ export interface Outcome {
   readonly items: readonly CommandItem[];
 }
 
+export interface Outside {
+  readonly processes: Processes;
+  readonly host: Host;
+}
+
 export const owner: GrantSet = { holder: "owner", owner: true, grants: [] };
 const caller: Caller = { kind: "owner", id: "owner", name: "owner" };
 
 export async function shellNode(
   config: Readonly<Record<string, unknown>> = {},
   secrets: Readonly<Record<string, Uint8Array>> = {},
+  { processes = systemProcesses(), host = simulatedHost() }: Partial<Outside> = {},
 ): Promise<ShellNode> {
   const clock = systemClock();
   const log = simulatedLog();
@@ -68,10 +76,11 @@ export async function shellNode(
     provided: [
       [Checks, checkList()],
       [Clock, clock],
-      [Host, simulatedHost()],
+      [Files, diskFiles()],
+      [Host, host],
       [Log, log],
       [Policy, policy],
-      [Processes, systemProcesses()],
+      [Processes, processes],
     ],
   });
   const items: ShellNode["items"] = async (input, call = {}) => {
