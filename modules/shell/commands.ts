@@ -10,16 +10,6 @@ import { type CommandBounds, RunningCommand } from "./running-command.ts";
 import type { CommandInput, CommandItem, CommandMessage } from "./shapes.ts";
 import { environmentOf } from "./variables.ts";
 
-export interface Commands {
-  run(input: CommandInput, context: CallContext): AsyncIterable<CommandItem>;
-  interact(input: CommandInput, context: CallContext<CommandMessage>): AsyncIterable<CommandItem>;
-}
-
-export interface RunningCommands extends Commands {
-  /** Ends all commands and resolves when they are gone. No new one starts. */
-  stop(): Promise<void>;
-}
-
 export interface CommandPorts {
   readonly clock: Clock;
   readonly log: Log;
@@ -32,52 +22,45 @@ export interface CommandPorts {
 /** When the node stops it does not wait longer for a command that was asked to end. */
 const stopGraceMs = 2_000;
 
-export function runningCommands(ports: CommandPorts, config: ShellConfig): RunningCommands {
-  const limit = new Slots(config.commandsMax, config.commandsPerCallerMax);
-  const running = new Set<RunningCommand>();
-  let stopping = false;
+export class Commands {
+  readonly #ports: CommandPorts;
+  readonly #config: ShellConfig;
+  readonly #slots: Slots;
+  readonly #running = new Set<RunningCommand>();
   // Neither changes while the node runs, and both take system calls.
-  let clean: Variables | undefined;
-  let home: Promise<string> | undefined;
-  const folderOf = async (asked: string) => {
-    if (asked !== "~" && !asked.startsWith("~/")) return asked;
-    home ??= homeOf(ports);
-    return (await home) + asked.slice(1);
-  };
+  #clean: Variables | undefined;
+  #home: Promise<string> | undefined;
+  #stopping = false;
 
-  async function* perform(
+  constructor(ports: CommandPorts, config: ShellConfig) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#slots = new Slots(config.commandsMax, config.commandsPerCallerMax);
+  }
+
+  run(input: CommandInput, context: CallContext): AsyncIterable<CommandItem> {
+    return this.#perform(input, context, (child) => feedBytes(child, context.bytes));
+  }
+
+  interact(input: CommandInput, context: CallContext<CommandMessage>): AsyncIterable<CommandItem> {
+    return this.#perform(input, context, (child) => feedMessages(child, context.messages));
+  }
+
+  /** Ends all commands and resolves when they are gone. No new one starts. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#running].map((command) => command.stop(stopped(), stopGraceMs)));
+  }
+
+  async *#perform(
     input: CommandInput,
-    context: Pick<CallContext, "caller" | "authority" | "signal">,
+    context: Context,
     feedOf: (child: Child) => Feed,
   ): AsyncGenerator<CommandItem, void> {
-    if (stopping) throw stopped();
-    const bounds = boundsOf(input, config);
-    const release = limit.take(`${context.caller.kind} ${context.caller.id}`, context.caller.name);
-    let child: Child;
-    try {
-      clean ??= ports.processes.cleanEnvironment();
-      const environment = await environmentOf(input, clean, ports.secrets, context);
-      const workingDirectory = await folderOf(input.workingDirectory);
-      context.signal.throwIfAborted();
-      if (stopping) throw stopped();
-      child = ports.processes.spawn({
-        argv: input.argv,
-        workingDirectory,
-        environment,
-        stdin: "pipe",
-      });
-    } catch (error) {
-      release();
-      throw error;
-    }
-    const command = new RunningCommand(child, bounds, ports.clock, ports.log);
-    running.add(command);
-    void command.gone.then(() => {
-      running.delete(command);
-      release();
-    });
+    const { child, command } = await this.#start(input, context);
     const onAbort = () => command.cancel(context.signal.reason);
-    context.signal.addEventListener("abort", onAbort, { once: true });
+    if (context.signal.aborted) onAbort();
+    else context.signal.addEventListener("abort", onAbort, { once: true });
     try {
       yield* command.items(feedOf(child));
     } finally {
@@ -85,16 +68,44 @@ export function runningCommands(ports: CommandPorts, config: ShellConfig): Runni
     }
   }
 
-  return {
-    run: (input, context) => perform(input, context, (child) => feedBytes(child, context.bytes)),
-    interact: (input, context) => perform(input, context, (child) => feedMessages(child, context.messages)),
-    async stop() {
-      stopping = true;
-      await Promise.all([...running].map((command) => command.stop(stopped(), stopGraceMs)));
-    },
-  };
+  async #start(input: CommandInput, context: Context) {
+    if (this.#stopping) throw stopped();
+    const bounds = boundsOf(input, this.#config);
+    const leave = this.#slots.take(`${context.caller.kind} ${context.caller.id}`, context.caller.name);
+    try {
+      const child = await this.#spawn(input, context);
+      const command = new RunningCommand(child, bounds, this.#ports.clock, this.#ports.log);
+      this.#running.add(command);
+      void command.gone.then(() => {
+        this.#running.delete(command);
+        leave();
+      });
+      return { child, command };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #spawn(input: CommandInput, context: Context): Promise<Child> {
+    const { processes, secrets } = this.#ports;
+    this.#clean ??= processes.cleanEnvironment();
+    const environment = await environmentOf(input, this.#clean, secrets, context);
+    const workingDirectory = await this.#folderOf(input.workingDirectory);
+    // All of this took its time. From the next line on there is something to end.
+    context.signal.throwIfAborted();
+    if (this.#stopping) throw stopped();
+    return processes.spawn({ argv: input.argv, workingDirectory, environment, stdin: "pipe" });
+  }
+
+  async #folderOf(asked: string): Promise<string> {
+    if (asked !== "~" && !asked.startsWith("~/")) return asked;
+    this.#home ??= homeOf(this.#ports);
+    return (await this.#home) + asked.slice(1);
+  }
 }
 
+type Context = Pick<CallContext, "caller" | "authority" | "signal">;
 type Variables = Readonly<Record<string, string>>;
 type ShellConfig = InferOutput<typeof config>;
 

@@ -2,7 +2,7 @@
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Log, Processes } from "../../src/kernel/ports.ts";
-import { type CommandPorts, runningCommands } from "./commands.ts";
+import { type CommandPorts, Commands } from "./commands.ts";
 import type { config } from "./module.ts";
 import type { ShellState } from "./state.ts";
 
@@ -13,7 +13,7 @@ export interface ShellInput {
 }
 
 export function startShell({ config, use, scope }: ShellInput): Started<Record<never, never>, ShellState> {
-  const commands = runningCommands(use, config);
+  const commands = new Commands(use, config);
   scope.defer(() => commands.stop());
   use.checks.add({
     name: "commands",
