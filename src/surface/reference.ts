@@ -4,8 +4,12 @@ import { errorCodes } from "../kernel/error.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { OperationTable } from "../kernel/view.ts";
 import { type OperationHelp, operationHelp } from "./help.ts";
+import { methodsOf } from "./http-request.ts";
 import { operationPath } from "./http-wire.ts";
+import { code, fenced, markdownTable } from "./markdown.ts";
+import { optionsOf, positionalsOf } from "./options.ts";
 import { jsonSchemaOf } from "./schema.ts";
+import { schemaText } from "./schema-text.ts";
 
 export interface ReferenceModule {
   readonly id: string;
@@ -17,6 +21,14 @@ export interface ReferenceCommand {
   readonly words: string;
   readonly summary: string;
   readonly positional?: readonly string[];
+  /** By name, without dashes. */
+  readonly options?: Readonly<Record<string, ReferenceOption>>;
+}
+
+interface ReferenceOption {
+  readonly value?: string;
+  readonly multiple?: boolean;
+  readonly hidden?: boolean;
 }
 
 export interface ReferenceInput {
@@ -30,15 +42,13 @@ const examplesMax = 3;
 export function referenceMarkdown({ modules, table, commands }: ReferenceInput): string {
   const parts = [
     "# Reference",
-    "Made from the table of operations by `operone api reference`; do not edit. Every operation is one verb on all its doors: the command line, HTTP and what follows.",
+    "Made from the table of operations; do not edit. `operone api reference` prints it for the version that you have. Types are in the notation of TypeScript; times ending in `Ms` are milliseconds, moments among them Unix time.",
     "## The program's own commands",
     markdownTable(
       ["command", "what it does"],
-      commands.map(({ words, positional = [], summary }) => [
-        code(["operone", words, ...positional].join(" ")),
-        summary,
-      ]),
+      commands.map((command) => [code(usageOf(command)), command.summary]),
     ),
+    "Every one takes `--data DIR`, `--json` and `--help` too.",
     ...modules.flatMap((module) => moduleParts(module, table)),
     "## Errors",
     markdownTable(
@@ -54,12 +64,22 @@ export function referenceMarkdown({ modules, table, commands }: ReferenceInput):
   return `${parts.join("\n\n")}\n`;
 }
 
+function usageOf({ words, positional = [], options = {} }: ReferenceCommand): string {
+  const shown = Object.entries(options)
+    .filter(([, { hidden }]) => hidden !== true)
+    .map(([name, { value, multiple }]) => {
+      const spelled = value === undefined ? `--${name}` : `--${name} ${value}`;
+      return multiple === true ? `[${spelled}]...` : `[${spelled}]`;
+    });
+  return ["operone", words, ...positional, ...shown].join(" ");
+}
+
 function moduleParts(module: ReferenceModule, table: OperationTable): readonly string[] {
   const operations = [...table.values()].filter((operation) => operation.module === module.id);
   const permissions = Object.entries(module.permissions).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return [
     `## ${module.id}`,
-    module.summary,
+    sentence(module.summary),
     ...(permissions.length === 0 ? [] : [permissionTable(permissions)]),
     ...operations.flatMap(operationParts),
   ];
@@ -67,8 +87,14 @@ function moduleParts(module: ReferenceModule, table: OperationTable): readonly s
 
 function permissionTable(permissions: readonly (readonly [string, Permission])[]): string {
   const rows = permissions.map(([name, { summary, ownerOnly, warning }]) => {
-    const notes = [summary, ownerOnly === true ? "The owner alone." : "", warning ?? ""];
-    return [code(name), notes.filter((note) => note !== "").join(" ")];
+    const notes = [summary, ownerOnly === true ? "The owner alone" : "", warning ?? ""];
+    return [
+      code(name),
+      notes
+        .filter((note) => note !== "")
+        .map(sentence)
+        .join(" "),
+    ];
   });
   return markdownTable(["permission", "what it allows"], rows);
 }
@@ -87,48 +113,40 @@ function operationParts(operation: Operation): readonly string[] {
   const examples = help.examples.slice(0, examplesMax).map(({ command }) => command);
   return [
     `### ${operation.id}`,
-    description === undefined ? `${summary}.` : `${summary}. ${description}`,
+    description === undefined ? sentence(summary) : `${sentence(summary)} ${description}`,
     `${facts.join("; ")}.`,
     fenced("", doors(operation, help).join("\n")),
-    ...(help.options.length === 0
-      ? ["No input."]
-      : [
-          markdownTable(
-            ["input", "meaning"],
-            help.options.map(({ spelled, text }) => [code(spelled), text]),
-          ),
-        ]),
+    ...(help.options.length === 0 ? ["No input."] : [inputTable(operation, help)]),
     ...(gives === "bytes" ? [] : [outputText(operation)]),
     ...(own === "" ? [] : [`Errors beyond those of every call: ${own}.`]),
     ...(examples.length === 0 ? [] : ["Examples:", fenced("", examples.join("\n"))]),
   ];
 }
 
+/** Keys as HTTP has them, beside what is typed. */
+function inputTable(operation: Operation, { options }: OperationHelp): string {
+  const words = positionalsOf(operation);
+  const named = optionsOf(operation).filter((option) => !words.includes(option));
+  const keys = [...words, ...named].map(({ key }) => key);
+  return markdownTable(
+    ["input", "typed", "meaning"],
+    options.map(({ spelled, text }, at) => [code(keys[at] ?? ""), code(spelled), text]),
+  );
+}
+
 function doors(operation: Operation, { usage, aliases }: OperationHelp): readonly string[] {
   const typed = operation.surfaces.includes("cli") ? [usage, ...aliases] : [];
   const path = operationPath(operation.id);
-  const verbs = operation.effect === "read" && operation.takes === "nothing" ? "GET, POST" : "POST";
+  const verbs = operation.takes === "messages" ? "WebSocket" : methodsOf(operation).join(", ");
   return operation.surfaces.includes("http") ? [...typed, `${verbs} ${path}`] : typed;
 }
 
 function outputText(operation: Operation): string {
-  const schema = jsonSchemaOf(operation.output, "output");
-  return `${operation.gives === "items" ? "Each item" : "The value"}:\n\n${fenced("json", JSON.stringify(schema))}`;
+  const type = schemaText(jsonSchemaOf(operation.output, "output")).replace(/^\n/, "");
+  return `${operation.gives === "items" ? "Each item" : "The value"}:\n\n${fenced("ts", type)}`;
 }
 
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll(/\s*\n\s*/g, " ");
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
-}
-
-function fenced(language: string, text: string): string {
-  return `\`\`\`${language}\n${text}\n\`\`\``;
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return capital.endsWith(".") ? capital : `${capital}.`;
 }

@@ -89,7 +89,7 @@ test("every input of a real operation is described, for help and documents", () 
 
 test("every operation is in the help, the completion, the reference and the API document", () => {
   const everything = helpForAll(line, 100);
-  const reference = referenceMarkdown({ modules, table: line.table, commands: line.commands });
+  const reference = referenceMarkdown({ modules, table: line.table, commands: [] });
   const { paths } = openApiDocument(line.table, { version: "0.0.0" });
   const scripts = shells.map((shell) => completionScript(shell, line));
   const helped = new Set(commandLineHelp(line.table).map(({ id }) => id));
