@@ -2,15 +2,18 @@
 import { closeSync } from "node:fs";
 
 type Stream = ReadableStream<Uint8Array>;
+type Reader = ReturnType<typeof readerOf>;
 const readerOf = (stream: Stream) => stream.getReader();
 
+const ended = { done: true, value: undefined } as const;
+
 /** Reads one pipe. Nothing is read ahead: what nobody takes stays in the pipe, and the child blocks on it. */
-export class PipeReader implements AsyncIterableIterator<Uint8Array> {
+export class PipeReader implements AsyncIterableIterator<Uint8Array, Uint8Array | undefined> {
   readonly #open: () => Stream;
   readonly #opened: () => void;
   readonly #discard: () => void;
-  #reader: ReturnType<typeof readerOf> | undefined;
-  #ended = false;
+  #reader: Reader | undefined;
+  #returned = false;
 
   /**
    * @param opened called after the first read has begun
@@ -36,23 +39,20 @@ export class PipeReader implements AsyncIterableIterator<Uint8Array> {
     );
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#ended) return { done: true, value: undefined };
-    const read = this.#reader === undefined ? this.#firstRead() : this.#reader.read();
-    const { value } = await read;
-    if (value !== undefined) return { done: false, value };
-    this.#ended = true;
-    return { done: true, value: undefined };
+  /** The stream's own promise, without another around it: this is where a gigabyte a second passes. */
+  next(): ReturnType<Reader["read"]> {
+    if (this.#returned) return Promise.resolve(ended);
+    return this.#reader === undefined ? this.#firstRead() : this.#reader.read();
   }
 
   /** Closes the pipe, also while a `next()` waits, which then ends. */
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (!this.#ended) {
-      this.#ended = true;
+    if (!this.#returned) {
+      this.#returned = true;
       if (this.#reader === undefined) this.#discard();
       else await this.#reader.cancel().catch(() => {});
     }
-    return { done: true, value: undefined };
+    return ended;
   }
 
   [Symbol.asyncIterator](): this {

@@ -18,6 +18,9 @@ export interface ProcessesOptions {
   readonly pipes?: "bun";
 }
 
+/** A user's pipes share 64 MiB (pipe-user-pages-soft), and beyond that all new ones are small. */
+const largePipesMax = 64;
+
 export function systemProcesses({ ledger: path, pipes }: ProcessesOptions = {}): Processes {
   const ledger = path === undefined ? noLedger : childLedger(path);
   let table: ProcessTable | undefined;
@@ -31,9 +34,16 @@ export function systemProcesses({ ledger: path, pipes }: ProcessesOptions = {}):
     }
     return table;
   };
-  const pipe = pipes === "bun" ? () => undefined : openPipe;
+  const running = new Set<number>();
+  const openOne = (large: boolean) =>
+    pipes === "bun" ? undefined : openPipe(large && running.size < largePipesMax);
   return {
-    spawn: (options) => spawn(options, new Pipes(options, pipe), ledger, freshTable),
+    spawn(options) {
+      const child = spawn(options, new Pipes(options, openOne), ledger, freshTable);
+      running.add(child.pid);
+      void child.exited.then(() => running.delete(child.pid));
+      return child;
+    },
     cleanEnvironment: () => cleanEnvironment(),
     endLeftovers: async () => ledger.endLeftovers(),
   };
@@ -106,18 +116,18 @@ class Pipes {
   readonly #wantsStdin: boolean;
   #childEndsOpen = true;
 
-  constructor(options: SpawnOptions, openOne: () => Pipe | undefined) {
+  constructor(options: SpawnOptions, openOne: (large: boolean) => Pipe | undefined) {
     this.#wantsStdin = options.stdin === "pipe";
     const opened: Pipe[] = [];
-    const open = () => {
-      const pipe = openOne();
+    const open = (large: boolean) => {
+      const pipe = openOne(large);
       if (pipe !== undefined) opened.push(pipe);
       return pipe;
     };
     try {
-      this.#stdout = open();
-      this.#stderr = open();
-      this.#stdin = this.#wantsStdin ? open() : undefined;
+      this.#stdout = open(true);
+      this.#stderr = open(false);
+      this.#stdin = this.#wantsStdin ? open(false) : undefined;
     } catch (error) {
       for (const pipe of opened) closePipe(pipe);
       throw spawnFailure(options, error);
