@@ -1,4 +1,4 @@
-// The way in on a fresh clone: `npm start`, `npm test`, `bun run start`, `bun run test`.
+// The way in on a fresh clone: `npm start`, `npm test`, `npm run build`, or the same with `bun run`.
 //
 // The only JavaScript file here, because it must run on whatever the machine has, Node 20 or any Bun, before
 // the pinned Bun exists. It finds or fetches that Bun, installs the locked packages once, and hands over.
@@ -18,6 +18,9 @@ const bunPinned = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).d
 const tasks = {
   start: { script: ["src/main.ts", "up"], needsDev: false },
   test: { script: ["scripts/check.ts"], needsDev: true },
+  build: { script: ["build.ts"], needsDev: false },
+  docs: { script: ["scripts/docs.ts"], needsDev: false },
+  bench: { script: ["scripts/bench/main.ts"], needsDev: false },
 };
 
 function say(line) {

@@ -84,7 +84,9 @@ describe.each(runtimes)("on %s, with everything installed", (_, runtime = "") =>
   test("an unknown task is refused with the ones there are", async () => {
     const child = start("tset");
     expect(await child.exited).toBe(1);
-    expect(await child.stderr.text()).toBe('operone: "tset" is not a task; use one of: start, test.\n');
+    expect(await child.stderr.text()).toBe(
+      'operone: "tset" is not a task; use one of: start, test, build, docs, bench.\n',
+    );
   });
 });
 
