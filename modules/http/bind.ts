@@ -46,13 +46,29 @@ async function clearStale(path: string, files: Files): Promise<void> {
       `${path} is a ${facts.kind}, and the node's socket belongs there; move it away`,
     );
   }
-  if (await answers(path)) {
+  if (await answersForLong(path)) {
     throw new OperoneError(
       "conflict",
       `Something is listening at ${path} already; stop it with "operone down"`,
     );
   }
   await files.remove(path);
+}
+
+/**
+ * A child that was being started in the moment in which its node was killed still has the node's socket, until it
+ * becomes its own program.
+ */
+const passingMs = 2_000;
+const pollMs = 10;
+
+async function answersForLong(path: string): Promise<boolean> {
+  const end = performance.now() + passingMs;
+  while (await answers(path)) {
+    if (performance.now() > end) return true;
+    await Bun.sleep(pollMs);
+  }
+  return false;
 }
 
 async function answers(path: string): Promise<boolean> {
