@@ -47,24 +47,19 @@ export async function startNode({ directory, settings, background }: StartOption
   const clock = systemClock();
   const lock = takeLock(paths, operoneVersion, clock.nowMs());
   const opened = openNodeLog(paths, clock, background);
-  try {
-    removeUnfinished([directory, ...modules.map((module) => join(directory, module.id))]);
-    const kernel = await bootModules(paths, config.values, clock, opened);
-    await requiredReady(kernel);
-    return {
-      paths,
-      addresses: await addressesOf(kernel),
-      kernel,
-      log: opened.log,
-      async stop() {
-        await kernel.stop();
-        opened.close();
-        lock.release();
-      },
-    };
-  } catch (error) {
+  let kernel: Kernel | undefined;
+  const stop = async () => {
+    await kernel?.stop();
     opened.close();
     lock.release();
+  };
+  try {
+    removeUnfinished([directory, ...modules.map((module) => join(directory, module.id))]);
+    kernel = await bootModules(paths, config.values, clock, opened);
+    await requiredReady(kernel);
+    return { paths, addresses: await addressesOf(kernel), kernel, log: opened.log, stop };
+  } catch (error) {
+    await stop();
     throw error;
   }
 }
@@ -81,7 +76,6 @@ async function requiredReady(kernel: Kernel): Promise<void> {
     await Bun.sleep(pollMs);
   const late = required().find(({ state }) => state === "starting" || state === "failed");
   if (late === undefined) return;
-  await kernel.stop();
   throw new OperoneError(
     "unavailable",
     `The required module "${late.id}" ${late.state === "failed" ? `failed: ${late.reason}` : `was not ready after ${readyMs / 1000} s`}`,

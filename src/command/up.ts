@@ -23,8 +23,11 @@ export async function up(input: CommandInput): Promise<number> {
     const text = startText(input, node);
     if (detached) reportStart({ ok: true, text });
     else input.terminal.out(text);
-    return await finish(node, await ended);
+    const code = await finish(node, await ended);
+    endSoon();
+    return code;
   } catch (error) {
+    endSoon();
     if (detached) reportStart({ ok: false, code: codeOf(error), text: textOf(error) });
     throw error;
   }
@@ -80,7 +83,6 @@ function stopReason(node: RunningNode): Promise<StopReason> {
 async function finish(node: RunningNode, { reason, failed }: StopReason): Promise<number> {
   node.log.info("stopping", { reason });
   await node.stop();
-  endSoon();
   if (failed) throw new OperoneError("unavailable", `The node stopped: ${reason}`);
   return 0;
 }
