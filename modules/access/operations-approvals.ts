@@ -45,7 +45,10 @@ const approvalApprove = op({
   needs,
   input: v.strictObject({
     approval,
-    for: v.optional(v.picklist(["once", "session", "pattern"]), "once"),
+    for: v.optional(
+      v.pipe(v.picklist(["once", "session", "pattern"]), v.description("How much is approved")),
+      "once",
+    ),
     scope: v.optional(v.pipe(v.unknown(), v.description("For a pattern: the scope of the grant, as JSON"))),
     acceptWarnings: v.optional(
       v.pipe(v.boolean(), v.description("For a pattern: you have read what the permission warns of")),
@@ -92,7 +95,7 @@ const approvalWatch = op({
   input: v.strictObject({}),
   output: ApprovalOut,
   errors: ["limited"],
-  cli: { render: renderApproval },
+  cli: { alias: ["approval watch"], render: renderApproval },
   async *run(access, _input, { signal }) {
     yield* (await access).approvals.watch(signal);
   },

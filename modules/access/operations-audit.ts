@@ -39,9 +39,19 @@ const auditList = op({
     caller: v.optional(v.pipe(Text, v.description("A caller's id or name"))),
     operation: v.optional(v.pipe(Text, v.description("For example fs.read"))),
     code: v.optional(v.pipe(Text, v.description("ok, pending, or an error code"))),
-    kind: v.optional(v.picklist(auditKinds)),
+    kind: v.optional(
+      v.pipe(
+        v.picklist(auditKinds),
+        v.description(
+          "intent: about to run. outcome: it ran. denial: it was refused. checkpoint: older records were removed",
+        ),
+      ),
+    ),
     callId: v.optional(v.pipe(Text, v.description("One call"))),
-    limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 100),
+    limit: v.optional(
+      v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000), v.description("Newest records")),
+      100,
+    ),
   }),
   output: AuditOut,
   cli: { alias: ["audit"], render: renderAudit },
@@ -81,6 +91,7 @@ const auditVerify = op({
   }),
   deadlineMs: 600_000,
   cli: {
+    alias: ["audit verify"],
     render: ({ ok, records, head, broken, givenHead }) => ({
       stdout: [
         ok ? `The chain of ${records} records is whole.` : "The audit was changed.",
@@ -116,6 +127,7 @@ const auditExport = op({
   needs,
   gives: "bytes",
   input: v.strictObject(moments),
+  cli: { alias: ["audit export"] },
   async run(access, input, { signal }) {
     const { audit, clock } = await access;
     const filter = filterOf(input, clock.nowMs());

@@ -9,6 +9,7 @@ import type { AccessState } from "./state.ts";
 
 const op = operationsOf<AccessState>("access");
 const needs = ["access.admin"];
+const name = v.pipe(SecretName, v.description("For example deploy/key"));
 
 const secretSet = op({
   name: "secret-set",
@@ -19,7 +20,7 @@ const secretSet = op({
   needs,
   takes: "bytes",
   input: v.strictObject({
-    name: SecretName,
+    name,
     trim: v.optional(
       v.pipe(v.boolean(), v.description("Leave out one line break at the end, as echo writes it")),
       false,
@@ -58,7 +59,7 @@ const secretRemove = op({
   summary: "Remove a secret",
   effect: "destroy",
   needs,
-  input: v.strictObject({ name: SecretName }),
+  input: v.strictObject({ name }),
   output: v.strictObject({ name: v.string() }),
   errors: ["not_found"],
   cli: { positional: ["name"], alias: ["secret remove"] },

@@ -44,7 +44,7 @@ const logLevel = op({
   summary: "Set the least level that is logged, until the node stops",
   effect: "write",
   needs: ["node.manage"],
-  input: v.strictObject({ level: LogLevelName }),
+  input: v.strictObject({ level: v.pipe(LogLevelName, v.description("The least level")) }),
   output: v.strictObject({ level: LogLevelName, before: LogLevelName }),
   cli: { positional: ["level"] },
   examples: [{ input: { level: "info" }, output: { level: "info" } }],
