@@ -16,7 +16,6 @@ import type { DataPaths } from "../platform/paths.ts";
 import { systemProcesses } from "../platform/processes.ts";
 import { systemRandom } from "../platform/random.ts";
 import { removeUnfinished } from "../platform/removal.ts";
-import { onUncaught } from "../platform/signals.ts";
 import { environmentCheck } from "./checks.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { prepareHome } from "./home.ts";
@@ -38,15 +37,19 @@ export interface StartOptions {
   readonly settings: readonly string[];
   /** Nobody reads its stderr: the log goes to its file alone. */
   readonly background: boolean;
+  /** As soon as there is a log, for what happens outside any call. */
+  onLog?(log: Log): void;
 }
 
 /** @throws OperoneError when it cannot start; then nothing is left running and the lock is free. */
-export async function startNode({ directory, settings, background }: StartOptions): Promise<RunningNode> {
+export async function startNode(options: StartOptions): Promise<RunningNode> {
+  const { directory, settings, background } = options;
   const paths = prepareHome(directory);
   const config = loadConfiguration(paths, settings);
   const clock = systemClock();
   const lock = takeLock(paths, operoneVersion, clock.nowMs());
   const opened = openNodeLog(paths, clock, background);
+  options.onLog?.(opened.log);
   let kernel: Kernel | undefined;
   const stop = async () => {
     await kernel?.stop();
@@ -98,14 +101,12 @@ async function addressesOf({ view }: Kernel): Promise<readonly string[]> {
 }
 
 function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean): OpenLog {
-  const opened = openLog({
+  return openLog({
     clock,
     level: "info",
     file: join(directory, "log", "node.log"),
     ...(background ? {} : { stream: stderrStream() }),
   });
-  onUncaught((what, error) => opened.log.error(what, { error }));
-  return opened;
 }
 
 /** As the module `node` names it. */

@@ -3,7 +3,7 @@ import { type ErrorCode, OperoneError } from "../kernel/error.ts";
 import { detachedFlag, reportStart, startDetached } from "../platform/detach.ts";
 import { dataPaths } from "../platform/paths.ts";
 import { restartWithoutInjection } from "../platform/self.ts";
-import { endSoon, onStopSignals } from "../platform/signals.ts";
+import { endSoon, onStopSignals, onUncaught } from "../platform/signals.ts";
 import type { CommandInput } from "./command.ts";
 import { prepareHome } from "./home.ts";
 import { type RunningNode, startNode } from "./node.ts";
@@ -18,7 +18,12 @@ export async function up(input: CommandInput): Promise<number> {
   const detached = input.flag(detachedFlag.slice(2));
   try {
     const { directory } = input;
-    const node = await startNode({ directory, settings: input.texts("set"), background: detached });
+    const node = await startNode({
+      directory,
+      settings: input.texts("set"),
+      background: detached,
+      onLog: (log) => onUncaught((what, error) => log.error(what, { error })),
+    });
     const ended = stopReason(node);
     const text = startText(input, node);
     if (detached) reportStart({ ok: true, text });

@@ -44,7 +44,7 @@ export function processIo(signal: AbortSignal): ProcessIo {
 /** @throws OperoneError `not_found`, before anything is read */
 export function fileStream(path: string): ReadableStream<Uint8Array> {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw new OperoneError("not_found", `There is no file ${path}`);
+    throw new OperoneError("not_found", `There is no file "${path}"`);
   }
   return Bun.file(path).stream();
 }
