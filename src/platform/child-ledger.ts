@@ -17,8 +17,8 @@ import {
 import { dirname } from "node:path";
 import { familyOf, readProcess, readProcessTable } from "./process-table.ts";
 
-/** The file is begun anew when no child runs, and rewritten when it grows beyond this while some do. */
-const bytesMax = 256 * 1024;
+/** Beyond this the file is begun anew, with those that still run. */
+const bytesMax = 64 * 1024;
 /** A file of another program is not read whole. */
 const leftoverLinesMax = 100_000;
 
@@ -55,7 +55,7 @@ class LinuxLedger implements ChildLedger {
 
   ended(pid: number): void {
     if (!this.#running.delete(pid)) return;
-    if (this.#running.size === 0 || this.#sizeBytes > bytesMax) this.#rewrite();
+    if (this.#sizeBytes > bytesMax) this.#rewrite();
     else this.#write(`-${pid}\n`);
   }
 
@@ -139,8 +139,11 @@ function readText(path: string): string {
   }
 }
 
+let knownBoot: string | undefined;
+
 function bootId(): string {
-  return readText("/proc/sys/kernel/random/boot_id").trim();
+  knownBoot ??= readText("/proc/sys/kernel/random/boot_id").trim();
+  return knownBoot;
 }
 
 function tryKill(pid: number): void {

@@ -6,11 +6,13 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Child, SpawnOptions } from "../kernel/ports.ts";
+import { childLedger } from "./child-ledger.ts";
 import { systemProcesses } from "./processes.ts";
 
 const processes = systemProcesses();
@@ -409,7 +411,23 @@ describe("after a node was killed", () => {
     await finish(stranger);
   });
 
-  test("the file is empty while nothing runs, private, and damage to it harms nobody", async () => {
+  test("the file is private, stays small however many children there were, and names those that run", async () => {
+    if (!linux) return;
+    const path = join(folder, "many", "children");
+    const ledger = childLedger(path);
+    const long = start(["sleep", "60"]);
+    ledger.started(long.pid);
+    for (let round = 0; round < 10_000; round++) {
+      ledger.started(process.pid);
+      ledger.ended(process.pid);
+    }
+    expect(statSync(path).size).toBeLessThan(70_000);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(childLedger(path).endLeftovers()).toBe(1);
+    expect(await finish(long)).toMatchObject({ signal: "SIGKILL" });
+  });
+
+  test("damage to the file harms nobody, and a file that cannot be written keeps no command from running", async () => {
     if (!linux) return;
     const path = join(folder, "damaged");
     writeFileSync(path, "+1 x\n\0\0\n-\n+-5 7\n");
@@ -417,7 +435,7 @@ describe("after a node was killed", () => {
     expect(await own.endLeftovers()).toBe(0);
     const options = { workingDirectory: folder, environment: {}, stdin: "none" } as const;
     await finish(own.spawn({ ...options, argv: ["/bin/true"] }));
-    expect(readFileSync(path, "utf8")).toBe("");
+    expect(await systemProcesses({ ledger: path }).endLeftovers()).toBe(0);
     const unwritable = systemProcesses({ ledger: "/proc/no/such/ledger" });
     expect((await finish(unwritable.spawn({ ...options, argv: ["/bin/true"] }))).code).toBe(0);
     expect(existsSync("/proc/no")).toBe(false);
