@@ -1,86 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Child, SpawnOptions } from "../kernel/ports.ts";
-import { childLedger } from "./child-ledger.ts";
+import { bytesOf, finish, linux, shell, start, until } from "../../tests/platform/children.ts";
+import type { SpawnOptions } from "../kernel/ports.ts";
 import { systemProcesses } from "./processes.ts";
 
-const processes = systemProcesses();
-const linux = process.platform === "linux";
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "operone-processes-"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const start = (argv: readonly string[], options: Partial<SpawnOptions> = {}): Child =>
-  processes.spawn({
-    argv,
-    workingDirectory: folder,
-    environment: processes.cleanEnvironment(),
-    stdin: "none",
-    ...options,
-  });
-const shell = (script: string, options: Partial<SpawnOptions> = {}) => start(["sh", "-c", script], options);
-
-async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of stream) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-async function finish(child: Child) {
-  const [stdout, stderr, exit] = await Promise.all([
-    bytesOf(child.stdout),
-    bytesOf(child.stderr),
-    child.exited,
-  ]);
-  return { stdout: stdout.toString(), stderr: stderr.toString(), ...exit };
-}
-
-/** Waits for something that the system does in its own time. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 500; round++) {
-    if (condition()) return;
-    await Bun.sleep(10);
-  }
-  throw new Error("it did not come about within 5 seconds");
-}
-
-/** A zombie waits for its parent and runs no more. */
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  if (!linux) return true;
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
-const descriptors = () =>
-  readdirSync("/proc/self/fd").flatMap((fd) => {
+const pipesOpen = () =>
+  readdirSync("/proc/self/fd").filter((fd) => {
     try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("pipe:");
     } catch {
-      return [];
+      return false;
     }
-  });
-const pipesOpen = () => descriptors().filter((target) => target.startsWith("pipe:")).length;
+  }).length;
 
 describe("where the C library cannot be called", () => {
   const fallback = systemProcesses({ pipes: "bun" });
@@ -256,7 +195,7 @@ describe("exit", () => {
     writeFileSync(join(folder, "orphan"), "#!/no/such/interpreter\n", { mode: 0o755 });
     const before = linux ? pipesOpen() : 0;
     for (const [what, { argv, ...options }, code, message] of refusals) {
-      const attempt = () => start(argv, options);
+      const attempt = () => start(argv, { workingDirectory: folder, ...options });
       expect(attempt, what).toThrow(
         expect.objectContaining({ code, message: expect.stringMatching(message) }),
       );
@@ -295,149 +234,5 @@ describe("descriptors", () => {
     expect(await reader.next()).toMatchObject({ done: true });
     waiting.kill("SIGKILL");
     await finish(waiting);
-  });
-});
-
-describe("killing", () => {
-  test("the whole group gets the signal, grandchildren that ignore it go with SIGKILL", async () => {
-    const child = shell('trap "" TERM; (trap "" TERM; sleep 60) & echo $!; sleep 60 & echo $!; wait; wait');
-    const pids = await firstLine(child, 2);
-    expect(child.kill("SIGTERM")).toBe(true);
-    await Bun.sleep(50);
-    expect(alive(child.pid)).toBe(true);
-    expect(child.kill("SIGKILL")).toBe(true);
-    expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
-    await until(() => !pids.some(alive));
-    // A group counts its zombies until somebody has collected them.
-    await until(() => !child.kill("SIGKILL"));
-  });
-
-  test("those left behind after the child's own exit can still be killed", async () => {
-    const child = shell("sleep 60 & echo $!");
-    const [pid = 0] = await firstLine(child, 1);
-    await child.exited;
-    expect(alive(pid)).toBe(true);
-    expect(child.kill("SIGKILL")).toBe(true);
-    await until(() => !alive(pid));
-  });
-
-  test("background jobs in groups of their own, and a setsid whose parent lives, are found too", async () => {
-    if (!linux) return;
-    const child = shell("set -m; sleep 60 & echo $!; setsid sleep 60 & echo $!; wait");
-    const pids = await firstLine(child, 2);
-    // The second is a fork that becomes `setsid sleep`; wait until it leads its own session.
-    await until(() => sessionOf(pids[1] ?? 0) !== child.pid);
-    child.kill("SIGKILL");
-    await until(() => !pids.some(alive));
-  });
-
-  test("one that left the session is still known at SIGKILL when its parent has died of SIGTERM", async () => {
-    if (!linux) return;
-    const child = shell(`setsid sh -c 'trap "" TERM; echo $$; sleep 60; sleep 60' & wait`);
-    const [pid = 0] = await firstLine(child, 1);
-    child.kill("SIGTERM");
-    await child.exited;
-    expect(alive(pid)).toBe(true);
-    expect(child.kill("SIGKILL")).toBe(true);
-    await until(() => !alive(pid));
-  });
-
-  test("two hundred children at once, killed in one turn, are all gone", async () => {
-    const children = Array.from({ length: 200 }, () => shell("sleep 60 & sleep 60"));
-    for (const child of children) child.kill("SIGKILL");
-    const exits = await Promise.all(children.map(finish));
-    expect(exits.every(({ signal }) => signal === "SIGKILL")).toBe(true);
-  }, 30_000);
-});
-
-function sessionOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]);
-}
-
-/** The process ids that a script says first; the rest of its output is left to a reader in the background. */
-async function firstLine(child: Child, count: number): Promise<number[]> {
-  const reader = child.stdout[Symbol.asyncIterator]();
-  let text = "";
-  while (text.split("\n").length <= count) {
-    const { value } = await reader.next();
-    if (value === undefined) break;
-    text += Buffer.from(value).toString();
-  }
-  await reader.return?.();
-  await child.stderr[Symbol.asyncIterator]().return?.();
-  return text.trim().split("\n").map(Number);
-}
-
-describe("after a node was killed", () => {
-  const ledger = () => join(folder, "ledger", "running");
-
-  test("its running children are ended by the next one, those that had ended are not looked for", async () => {
-    if (!linux) return;
-    const first = systemProcesses({ ledger: ledger() });
-    const options = {
-      workingDirectory: folder,
-      environment: first.cleanEnvironment(),
-      stdin: "none",
-    } as const;
-    const short = first.spawn({ ...options, argv: ["true"] });
-    const long = first.spawn({ ...options, argv: ["sh", "-c", "sleep 60 & echo $!; wait"] });
-    const [grandchild = 0] = await firstLine(long, 1);
-    await finish(short);
-
-    const next = systemProcesses({ ledger: ledger() });
-    expect(await next.endLeftovers()).toBe(1);
-    expect(await long.exited).toEqual({ code: null, signal: "SIGKILL" });
-    await until(() => !alive(grandchild));
-    expect(await next.endLeftovers()).toBe(0);
-  });
-
-  test("a stranger that has a remembered number is left alone", async () => {
-    if (!linux) return;
-    const stranger = start(["sleep", "60"]);
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-    const line = (ticks: number) => `${boot}\n+${stranger.pid} ${ticks}\n`;
-    const path = join(folder, "strangers");
-    writeFileSync(path, line(1));
-    expect(await systemProcesses({ ledger: path }).endLeftovers()).toBe(0);
-    // The same number and start, but of another boot.
-    const stat = readFileSync(`/proc/${stranger.pid}/stat`, "utf8");
-    const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-    writeFileSync(path, line(ticks).replace(boot, "00000000-0000-0000-0000-000000000000"));
-    expect(await systemProcesses({ ledger: path }).endLeftovers()).toBe(0);
-    expect(alive(stranger.pid)).toBe(true);
-    writeFileSync(path, line(ticks));
-    expect(await systemProcesses({ ledger: path }).endLeftovers()).toBe(1);
-    await finish(stranger);
-  });
-
-  test("the file is private, stays small however many children there were, and names those that run", async () => {
-    if (!linux) return;
-    const path = join(folder, "many", "children");
-    const ledger = childLedger(path);
-    const long = start(["sleep", "60"]);
-    ledger.started(long.pid);
-    for (let round = 0; round < 10_000; round++) {
-      ledger.started(process.pid);
-      ledger.ended(process.pid);
-    }
-    expect(statSync(path).size).toBeLessThan(70_000);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(childLedger(path).endLeftovers()).toBe(1);
-    expect(await finish(long)).toMatchObject({ signal: "SIGKILL" });
-  });
-
-  test("damage to the file harms nobody, and a file that cannot be written keeps no command from running", async () => {
-    if (!linux) return;
-    const path = join(folder, "damaged");
-    writeFileSync(path, "+1 x\n\0\0\n-\n+-5 7\n");
-    const own = systemProcesses({ ledger: path });
-    expect(await own.endLeftovers()).toBe(0);
-    const options = { workingDirectory: folder, environment: {}, stdin: "none" } as const;
-    await finish(own.spawn({ ...options, argv: ["/bin/true"] }));
-    expect(await systemProcesses({ ledger: path }).endLeftovers()).toBe(0);
-    const unwritable = systemProcesses({ ledger: "/proc/no/such/ledger" });
-    expect((await finish(unwritable.spawn({ ...options, argv: ["/bin/true"] }))).code).toBe(0);
-    expect(existsSync("/proc/no")).toBe(false);
   });
 });
