@@ -6,13 +6,18 @@ import { processIo } from "../platform/process-io.ts";
 import { onInterrupt } from "../platform/signals.ts";
 import { unixFetch, unixWebSocket } from "../platform/unix-fetch.ts";
 import { runCli } from "../surface/cli.ts";
+import type { CliIo } from "../surface/cli-io.ts";
 import type { OperationClient } from "../surface/client.ts";
 import { type Fetch, httpClient } from "../surface/http-client.ts";
 import { commandLine } from "./table.ts";
 
 const probeTimeoutMs = 1_000;
 
-export async function runOperation(directory: string, argv: readonly string[]): Promise<number> {
+export async function runOperation(
+  directory: string,
+  argv: readonly string[],
+  io: CliIo = processIo(onInterrupt()),
+): Promise<number> {
   const paths = dataPaths(directory);
   const line = commandLine();
   const client = httpClient({
@@ -22,7 +27,7 @@ export async function runOperation(directory: string, argv: readonly string[]): 
     surface: "cli",
     openWebSocket: unixWebSocket(paths.socket),
   });
-  return await runCli({ ...line, argv, client, io: processIo(onInterrupt()) });
+  return await runCli({ ...line, argv, client, io });
 }
 
 /** Help needs no node: whatever it would call is refused. */

@@ -186,6 +186,8 @@ test("uninstall removes the folder when nothing else is in it, and never a folde
 
 test("the doctor sees what is wrong without a node", async () => {
   const directory = used();
+  // Another program may have the usual port.
+  writeFileSync(join(directory, "config.toml"), "[http]\nport = 0\n");
   const good = await typed(["doctor", "--data", directory]);
   expect(good.stdout).toContain(`No node is running in ${directory}`);
   expect(good.code).toBe(0);
@@ -199,6 +201,17 @@ test("the doctor sees what is wrong without a node", async () => {
   const failed = checks.filter(({ verdict }) => verdict === "failure");
   expect(failed.map(({ name }) => name).sort()).toEqual(["configuration", "node"]);
   expect(checks.every(({ verdict, fix }) => (verdict === "ok") === (fix === undefined))).toBe(true);
+  const port = await new Promise<number>((resolve) => {
+    const taken = createServer().listen(0, "127.0.0.1", () => {
+      const address = taken.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+      taken.unref();
+    });
+  });
+  writeFileSync(join(directory, "config.toml"), `[http]\nport = ${port}\n`);
+  expect((await typed(["doctor", "--data", directory])).stdout).toContain(
+    `127.0.0.1:${port} cannot be bound (EADDRINUSE)`,
+  );
   const long = await typed(["doctor", "--data", join(directory, "x".repeat(120))]);
   expect(long.stdout).toContain("failure  socket path");
 });

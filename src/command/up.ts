@@ -32,7 +32,6 @@ export async function up(input: CommandInput): Promise<number> {
     endSoon();
     return code;
   } catch (error) {
-    endSoon();
     if (detached) reportStart({ ok: false, code: codeOf(error), text: textOf(error) });
     throw error;
   }

@@ -27,8 +27,9 @@ export async function startDetached(
   argv: readonly string[],
   outputFile: string,
   timeoutMs: number,
+  self: readonly string[] = selfCommand(),
 ): Promise<Detached> {
-  const [program = process.execPath, ...first] = selfCommand();
+  const [program = process.execPath, ...first] = self;
   const output = openOutput(outputFile);
   const startBytes = statSync(outputFile).size;
   const child = spawn(program, [...first, ...argv, detachedFlag], {

@@ -73,6 +73,13 @@ test("the lock falls with a process that is killed", async () => {
   takeLock(paths, "1", 0).release();
 });
 
+test("a lock that nobody refers to is not collected as garbage", () => {
+  const paths = dataPaths(folder());
+  takeLock(paths, "1", 0);
+  Bun.gc(true);
+  expect(isLocked(paths)).toBe(true);
+});
+
 test("a child of the holder does not keep the lock", async () => {
   const directory = folder();
   const program = `${holderProgram.replace('console.log("held");', 'const c = Bun.spawn(["sleep", "60"], { stdio: ["ignore", "ignore", "ignore"] }); console.log(c.pid);')}`;
@@ -95,9 +102,13 @@ test("of many that start at once exactly one holds the lock", async () => {
   expect(lines.filter((line) => line.startsWith("conflict ")).length).toBe(7);
 });
 
-test("a process is told from a later one with its number", () => {
-  expect(startMarkOf(process.pid)).toBeDefined();
-  expect(startMarkOf(process.ppid)).not.toBe(startMarkOf(process.pid));
+test("a process keeps its start mark, and one that is not there has none", async () => {
+  const mark = startMarkOf(process.pid);
+  expect(mark).toBeDefined();
+  expect(startMarkOf(process.pid)).toBe(mark);
+  const child = Bun.spawn(["true"]);
+  await child.exited;
+  expect(startMarkOf(child.pid)).toBeUndefined();
   expect(startMarkOf(2 ** 22 + 1)).toBeUndefined();
 });
 

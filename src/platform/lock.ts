@@ -31,6 +31,9 @@ export interface Lock {
 const probeWaitMs = 500;
 const probeStepMs = 10;
 
+/** A database that nobody refers to any more is closed by the garbage collector, and its lock would be gone. */
+const heldByThisProcess = new Set<Database>();
+
 /** @throws OperoneError `conflict` that says who holds it, since when, and what to do. */
 export function takeLock(paths: DataPaths, version: string, nowMs: number): Lock {
   let database = tryLock(paths);
@@ -50,11 +53,10 @@ export function takeLock(paths: DataPaths, version: string, nowMs: number): Lock
   writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   renameSync(temporary, paths.holder);
   const locked = database;
-  let released = false;
+  heldByThisProcess.add(locked);
   return {
     release() {
-      if (released) return;
-      released = true;
+      if (!heldByThisProcess.delete(locked)) return;
       rmSync(paths.holder, { force: true });
       locked.close();
     },
