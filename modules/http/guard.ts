@@ -34,10 +34,10 @@ const tokenLengthMax = 512;
 
 export function judge(door: Door, request: Pick<Request, "headers" | "url">): Verdict {
   const { headers } = request;
-  const host = headers.get("host")?.toLowerCase() ?? "";
+  const host = headers.get("host") ?? "";
   if (!isOwnHost(door, host)) return refuse("misdirected", "This host is not served here");
   const origin = headers.get("origin");
-  if (origin !== null && (door.kind === "unix" || origin !== `${door.scheme}://${host}`)) {
+  if (origin !== null && (door.kind === "unix" || origin !== `${door.scheme}://${host.toLowerCase()}`)) {
     return refuse("forbidden", "Requests on behalf of a web page are refused");
   }
   const site = headers.get("sec-fetch-site");
@@ -63,7 +63,9 @@ function refuse(code: ErrorCode, message: string): Verdict {
   return { refused: { code, message } };
 }
 
-function isOwnHost({ hosts, literalPort }: Door, host: string): boolean {
+function isOwnHost({ hosts, literalPort }: Door, text: string): boolean {
+  if (hosts.has(text)) return true;
+  const host = text.toLowerCase();
   if (hosts.has(host)) return true;
   if (literalPort === undefined) return false;
   const parts = /^(?:\[([0-9a-f:.]+)\]|(\d{1,3}(?:\.\d{1,3}){3}))(?::(\d+))?$/.exec(host);
@@ -73,9 +75,17 @@ function isOwnHost({ hosts, literalPort }: Door, host: string): boolean {
 /** The header, or for who cannot set headers on a WebSocket the subprotocol. Two of them are none. */
 function bearerToken(headers: Headers): string | undefined {
   const header = headers.get("authorization");
-  const text = header === null ? protocolToken(headers) : /^bearer +(\S+)$/i.exec(header)?.[1];
+  const text = header === null ? protocolToken(headers) : bearerIn(header);
   // Equal headers that came twice are joined by a comma, which no token has.
-  return text === undefined || text.length > tokenLengthMax || text.includes(",") ? undefined : text;
+  if (text === undefined || text === "" || text.length > tokenLengthMax || text.includes(","))
+    return undefined;
+  return text;
+}
+
+function bearerIn(header: string): string | undefined {
+  return header.startsWith("Bearer ") && !header.includes(" ", 7)
+    ? header.slice(7)
+    : /^bearer +(\S+)$/i.exec(header)?.[1];
 }
 
 function protocolToken(headers: Headers): string | undefined {
@@ -96,20 +106,22 @@ const tokenInQuery = refuse(
 );
 
 function hasTokenInQuery(url: string): boolean {
-  return queryOf(url)
-    .values()
-    .some((value) => ownToken.test(value));
+  return (
+    queryOf(url)
+      ?.values()
+      .some((value) => ownToken.test(value)) === true
+  );
 }
 
 function triesQuery(url: string): boolean {
-  return queryOf(url)
-    .keys()
-    .some((name) => tokenNames.test(name));
+  return (
+    queryOf(url)
+      ?.keys()
+      .some((name) => tokenNames.test(name)) === true
+  );
 }
 
-const noQuery = new URLSearchParams();
-
-function queryOf(url: string): URLSearchParams {
+function queryOf(url: string): URLSearchParams | undefined {
   const mark = url.indexOf("?");
-  return mark < 0 ? noQuery : new URLSearchParams(url.slice(mark + 1));
+  return mark < 0 ? undefined : new URLSearchParams(url.slice(mark + 1));
 }

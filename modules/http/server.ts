@@ -1,8 +1,9 @@
 /** One Bun server behind one door: admits, counts, answers, and lets nobody hold it. */
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import type { Caller, GrantSet } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Log } from "../../src/kernel/ports.ts";
-import type { HttpSurface } from "../../src/surface/http.ts";
+import type { HttpHooks, HttpSurface } from "../../src/surface/http.ts";
 import type { HttpIdentity } from "../../src/surface/http-engine.ts";
 import type { MessageCall } from "../../src/surface/http-messages.ts";
 import { problemResponse } from "../../src/surface/http-problem.ts";
@@ -10,6 +11,7 @@ import { webSocketProtocol } from "../../src/surface/http-wire.ts";
 import type { Identity } from "../access/contract.ts";
 import type { Gate } from "./gate.ts";
 import type { Door, Refusal } from "./guard.ts";
+import { Revocations } from "./revocations.ts";
 
 export interface ServiceOptions {
   readonly surface: HttpSurface;
@@ -22,8 +24,48 @@ export interface ServiceOptions {
 /** What rides on a WebSocket. */
 interface SocketData {
   readonly call: MessageCall;
-  readonly leave: () => void;
+  readonly visit: Visit;
 }
+
+/** A request that was let in, until its answer is over. */
+class Visit implements HttpIdentity, HttpHooks {
+  readonly caller: Caller;
+  readonly sets: readonly GrantSet[];
+  readonly revoked: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #onLeave: () => void;
+  #left = false;
+  /** Whether it goes on after its response was handed over. */
+  streaming = false;
+
+  constructor({ caller, sets, revoked }: Identity, onLeave: () => void) {
+    this.caller = caller;
+    this.sets = sets;
+    this.revoked = revoked;
+    this.#onLeave = onLeave;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  streams(): () => void {
+    this.streaming = true;
+    return () => this.leave();
+  }
+
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#onLeave();
+  }
+}
+
+const clientLeft = new OperoneError("cancelled", "The client went away");
 
 export type HttpServer = Server<SocketData>;
 
@@ -40,6 +82,7 @@ export interface ServerSettings {
 export class HttpService {
   readonly #options: ServiceOptions;
   readonly #idleTimeoutSeconds: number;
+  readonly #revocations = new Revocations();
   #inFlight = 0;
   #waiting: (() => void)[] = [];
 
@@ -75,64 +118,44 @@ export class HttpService {
 
   async #answer(door: Door, request: Request, server: HttpServer): Promise<Response | undefined> {
     try {
-      const admission = await this.#options.gate(door, request);
+      const gate = this.#options.gate(door, request);
+      const admission = gate instanceof Promise ? await gate : gate;
       if ("refused" in admission) return refusal(admission.refused);
-      return await this.#admitted(request, server, admission.identity);
+      if (this.#inFlight >= this.#options.requestsInFlightMax) return refusal(tooManyRequests);
+      const visit = this.#enter(request, server, admission.identity);
+      if (request.headers.has("upgrade") && isWebSocket(request))
+        return this.#upgrade(request, server, visit);
+      const response = await this.#options.surface.fetch(request, visit, visit);
+      if (!visit.streaming) visit.leave();
+      return response;
     } catch (error) {
       return this.#failed(error);
     }
   }
 
-  async #admitted(request: Request, server: HttpServer, identity: Identity): Promise<Response | undefined> {
-    if (this.#inFlight >= this.#options.requestsInFlightMax) return refusal(tooManyRequests);
-    const visit = this.#enter(request, server, identity);
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-      return this.#upgrade(request, server, visit);
-    }
-    let streaming = false;
-    const response = await this.#options.surface.fetch(request, visit.identity, {
-      streams: () => {
-        streaming = true;
-        return visit.leave;
-      },
-    });
-    if (!streaming) visit.leave();
-    return response;
-  }
-
   /** From here on the request counts, and ends when the client leaves or the credential is revoked. */
-  #enter(request: Request, server: HttpServer, { caller, sets, revoked }: Identity) {
-    const controller = new AbortController();
-    const onGone = () => controller.abort(new OperoneError("cancelled", "The client went away"));
-    const onRevoked = () => controller.abort(revoked.reason);
-    request.signal.addEventListener("abort", onGone, { once: true });
-    if (revoked.aborted) onRevoked();
-    else revoked.addEventListener("abort", onRevoked, { once: true });
+  #enter(request: Request, server: HttpServer, identity: Identity): Visit {
+    const visit = new Visit(identity, () => this.#leave(visit, request, server));
+    // Not taken away afterwards: it goes with the request, and taking it away costs as much as a short call.
+    request.signal.addEventListener("abort", () => visit.abort(clientLeft), { once: true });
+    this.#revocations.watch(identity.revoked, visit);
     this.#inFlight++;
     // The runtime's timer counts from the last byte that came, whatever is being sent. An answer may take longer
     // than that, so it is ours to limit until it is over.
     server.timeout(request, 0);
-    let left = false;
-    const leave = () => {
-      if (left) return;
-      left = true;
-      request.signal.removeEventListener("abort", onGone);
-      revoked.removeEventListener("abort", onRevoked);
-      if (!request.signal.aborted) server.timeout(request, this.#idleTimeoutSeconds);
-      this.#inFlight--;
-      if (this.#inFlight > 0) return;
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    };
-    const visitor: HttpIdentity = { caller, sets, signal: controller.signal };
-    return { identity: visitor, leave };
+    return visit;
   }
 
-  #upgrade(
-    request: Request,
-    server: HttpServer,
-    { identity, leave }: { readonly identity: HttpIdentity; readonly leave: () => void },
-  ): Response | undefined {
-    const call = this.#options.surface.messages(request, identity);
+  #leave(visit: Visit, request: Request, server: HttpServer): void {
+    this.#revocations.forget(visit.revoked, visit);
+    if (!visit.signal.aborted) server.timeout(request, this.#idleTimeoutSeconds);
+    this.#inFlight--;
+    if (this.#inFlight > 0 || this.#waiting.length === 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #upgrade(request: Request, server: HttpServer, visit: Visit): Response | undefined {
+    const call = this.#options.surface.messages(request, visit);
     const offered =
       request.headers
         .get("sec-websocket-protocol")
@@ -142,8 +165,8 @@ export class HttpService {
     const headers = offered.includes(webSocketProtocol)
       ? { "sec-websocket-protocol": webSocketProtocol }
       : {};
-    if (server.upgrade(request, { data: { call, leave }, headers })) return undefined;
-    leave();
+    if (server.upgrade(request, { data: { call, visit }, headers })) return undefined;
+    visit.leave();
     return refusal({ code: "invalid_input", message: "The request to open a WebSocket is incomplete" });
   }
 
@@ -168,7 +191,7 @@ export class HttpService {
     },
     close(socket: ServerWebSocket<SocketData>) {
       socket.data.call.closed();
-      socket.data.leave();
+      socket.data.visit.leave();
     },
   };
 
@@ -178,6 +201,10 @@ export class HttpService {
     });
     return problemResponse(error, { headers: { connection: "close" } });
   }
+}
+
+function isWebSocket(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
 const tooManyRequests: Refusal = {

@@ -5,15 +5,7 @@ import { OperoneError } from "../kernel/error.ts";
 import type { Progress } from "../kernel/operation.ts";
 import { preferred } from "./http-accept.ts";
 import { begun, bytesHead, collected, discard, exactly, isSmall } from "./http-bytes.ts";
-import {
-  arrayOf,
-  eventFraming,
-  type Framing,
-  framesOf,
-  json,
-  lineFraming,
-  valueFraming,
-} from "./http-items.ts";
+import { arrayOf, eventFraming, type Framing, framesOf, lineFraming, valueFraming } from "./http-items.ts";
 import type { HttpLimits, Timer } from "./http-limits.ts";
 import { guardHeaders } from "./http-problem.ts";
 import { type BodyStream, bodyStream } from "./http-stream.ts";
@@ -36,8 +28,25 @@ export interface Outgoing {
   ended(): void;
 }
 
-export function valueResponse(outgoing: Outgoing, value: unknown): Response {
-  return whole(outgoing, mediaType.json, json(value));
+export function jsonResponse(outgoing: Outgoing, text: string): Response {
+  return whole(outgoing, mediaType.json, text);
+}
+
+/** The shortest way, for the most frequent answer: a value that fits into one piece. */
+export function smallJsonResponse(text: string, callId: string): Response {
+  return new Response(text, {
+    headers: {
+      "content-type": mediaType.json,
+      "cache-control": guardHeaders["cache-control"],
+      "x-content-type-options": guardHeaders["x-content-type-options"],
+      [headerName.callId]: callId,
+    },
+  });
+}
+
+/** Whether a body is better sent in slices. */
+export function isLarge(body: string | Uint8Array): boolean {
+  return body.length > wholeBytesMax;
 }
 
 const encoder = new TextEncoder();
@@ -186,7 +195,7 @@ function whole(outgoing: Outgoing, type: string, body: string | Uint8Array): Res
     const lengthBytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     return headed(outgoing, { ...headers, "content-length": String(lengthBytes) });
   }
-  if (body.length > wholeBytesMax) {
+  if (isLarge(body)) {
     const bytes = typeof body === "string" ? encoder.encode(body) : body;
     return respond(outgoing, streamOf(outgoing, slices(bytes)).body, headers);
   }

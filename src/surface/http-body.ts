@@ -55,23 +55,25 @@ function assertShallow(text: string, depthMax: number): void {
   }
 }
 
-async function readBytes(request: Request, limits: BodyLimits, timer: Timer): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  const late = Promise.withResolvers<never>();
-  const cancelTimer = timer.after(limits.bodyTimeoutMs, () => late.reject(tooSlow(limits.bodyTimeoutMs)));
+function readBytes(request: Request, limits: BodyLimits, timer: Timer): Promise<Uint8Array> {
+  if (request.body === null) return Promise.resolve(new Uint8Array());
   // With the length announced the server itself holds the client to it, and reading at once is faster.
   const whole = request.headers.has("content-length")
     ? request.bytes()
     : collect(request.body, limits.bodyBytesMax);
-  try {
-    return await Promise.race([whole, late.promise]);
-  } catch (error) {
-    throw error instanceof OperoneError ? error : clientGone();
-  } finally {
-    cancelTimer();
-    // When the other one won, the loser's error has nobody left to be told to.
-    whole.catch(() => {});
-  }
+  return new Promise((resolve, reject) => {
+    const cancelTimer = timer.after(limits.bodyTimeoutMs, () => reject(tooSlow(limits.bodyTimeoutMs)));
+    whole.then(
+      (bytes) => {
+        cancelTimer();
+        resolve(bytes);
+      },
+      (error: unknown) => {
+        cancelTimer();
+        reject(error instanceof OperoneError ? error : clientGone());
+      },
+    );
+  });
 }
 
 /** Into one buffer that doubles, so that a body in very small pieces costs no more than one in large ones. */
@@ -98,9 +100,11 @@ function grown(buffer: Uint8Array, sizeMin: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new OperoneError("invalid_input", "The body is not UTF-8, and JSON must be");
   }
@@ -143,6 +147,7 @@ export function uploadOf(request: Request): Upload {
 /** The media type of a body without its parameters. @throws OperoneError `unsupported_media` */
 export function bodyMediaType(request: Request, allowed: readonly string[]): string {
   const header = request.headers.get("content-type");
+  if (header === mediaType.json && allowed.includes(mediaType.json)) return mediaType.json;
   const [type = ""] = (header ?? "").split(";", 1);
   const essence = type.trim().toLowerCase();
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header ?? "")?.[1]?.toLowerCase();

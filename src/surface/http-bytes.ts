@@ -2,6 +2,7 @@
 import type { Answer } from "../kernel/call.ts";
 import { OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer } from "../kernel/operation.ts";
+import { inertPolicy } from "./http-problem.ts";
 import type { ByteRange } from "./http-range.ts";
 import { assertMatches, isNotModified, rangeOf } from "./http-range.ts";
 import { headerName } from "./http-wire.ts";
@@ -45,6 +46,7 @@ function representationHeaders({
 }: BytesAnswer): Record<string, string> {
   return {
     "content-type": mediaType,
+    "content-security-policy": inertPolicy,
     ...(etag === undefined ? {} : { etag: `"${etag}"` }),
     ...(fileName === undefined ? {} : { "content-disposition": disposition(fileName) }),
     ...(sizeBytes === undefined ? {} : { [headerName.sizeBytes]: String(sizeBytes) }),

@@ -2,8 +2,8 @@
 import { Buffer } from "node:buffer";
 import { OperoneError } from "../kernel/error.ts";
 import type { OperationTable } from "../kernel/view.ts";
-import { guardHeaders, problemResponse } from "./http-problem.ts";
-import { headerName, mediaType } from "./http-wire.ts";
+import { guardHeaders, inertPolicy, problemResponse } from "./http-problem.ts";
+import { headerName, mediaType, pathPrefix } from "./http-wire.ts";
 
 interface Documented {
   readonly table: OperationTable;
@@ -20,7 +20,7 @@ interface Document {
 const documents: Readonly<Record<string, Document>> = {
   "/openapi.json": {
     type: mediaType.json,
-    policy: guardHeaders["content-security-policy"],
+    policy: inertPolicy,
     async make({ table, version }) {
       const { openApiDocument } = await import("./openapi.ts");
       return `${JSON.stringify(openApiDocument(table, { version }), null, 2)}\n`;
@@ -45,6 +45,7 @@ export function documentFor(
   request: Request,
   callId: string,
 ): Promise<Response> | undefined {
+  if (path.startsWith(pathPrefix)) return undefined;
   const document = Object.hasOwn(documents, path) ? documents[path] : undefined;
   return document === undefined ? undefined : serve(document, about, path, request, callId);
 }

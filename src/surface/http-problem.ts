@@ -2,15 +2,14 @@
 import { type ErrorBody, errorBody, errorCodes } from "../kernel/error.ts";
 import { headerName, mediaType, type Problem } from "./http-wire.ts";
 
-/**
- * On every answer. `no-store`: answers depend on who asks. The policy keeps a browser that was led here from
- * running anything that an answer holds.
- */
+/** On every answer. `no-store`: answers depend on who asks. */
 export const guardHeaders = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 } as const;
+
+/** Where an operation chooses the media type: a browser that was led here runs nothing of what comes. */
+export const inertPolicy = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 export interface ProblemOptions {
   readonly callId?: string | undefined;

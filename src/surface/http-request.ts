@@ -42,17 +42,29 @@ export function surfaceOf(request: Request): SurfaceName {
 
 /** Methods that an operation answers. Reading again does no harm, so reads take GET too. */
 export function methodsOf({ effect, takes }: Operation): readonly string[] {
-  if (takes === "messages") return ["GET"];
-  return effect === "read" ? ["GET", "HEAD", "POST"] : ["POST"];
+  if (takes === "messages") return webSocketMethods;
+  return effect === "read" ? readMethods : writeMethods;
 }
+
+const webSocketMethods = ["GET"];
+const readMethods = ["GET", "HEAD", "POST"];
+const writeMethods = ["POST"];
+
+/** Whether a plain request, which opens no WebSocket, can call the operation with this method. */
+export function answers(operation: Operation, method: string): boolean {
+  return operation.takes !== "messages" && methodsOf(operation).includes(method);
+}
+
+const onlyJson = [mediaType.json];
+const bytesOrJson = [mediaType.bytes, mediaType.json];
 
 export interface Asked {
   readonly input: unknown;
-  readonly node: string | undefined;
-  readonly upload: Upload | undefined;
+  readonly node?: string | undefined;
+  readonly upload?: Upload;
 }
 
-/** @throws OperoneError `invalid_input`, `unsupported_media`, `too_large`, `deadline` */
+/** The input of a POST. @throws OperoneError `invalid_input`, `unsupported_media`, `too_large`, `deadline` */
 export async function readAsked(
   request: Request,
   operation: Operation,
@@ -60,27 +72,34 @@ export async function readAsked(
   limits: HttpLimits,
   timer: Timer,
 ): Promise<Asked> {
-  if (request.method !== "POST") return { ...queryAsked(request, operation, query), upload: undefined };
   if (operation.takes === "bytes") {
-    const type = bodyMediaType(request, [mediaType.bytes, mediaType.json]);
+    const type = bodyMediaType(request, bytesOrJson);
     if (type === mediaType.bytes) {
       return { ...queryAsked(request, operation, query), upload: uploadOf(request) };
     }
-  } else bodyMediaType(request, [mediaType.json]);
+  } else bodyMediaType(request, onlyJson);
+  const node = onlyNode(request, query);
+  return { input: await readJson(request, limits, timer), node };
+}
+
+/** @throws OperoneError `invalid_input` for whatever else stands in the query */
+function onlyNode(request: Request, query: string): string | undefined {
   const parameters = parametersOf(query);
-  const node = nodeOf(request, parameters);
-  for (const [name] of parameters) {
-    if (name === "node") continue;
-    throw new OperoneError(
-      "invalid_input",
-      `"${name}" stands in the query of a POST with a JSON body; put it into the body`,
-    );
+  if (parameters !== noParameters) {
+    for (const name of parameters.keys()) {
+      if (name === "node") continue;
+      throw new OperoneError(
+        "invalid_input",
+        `"${name}" stands in the query of a POST with a JSON body; put it into the body`,
+      );
+    }
   }
-  return { input: await readJson(request, limits, timer), node, upload: undefined };
+  return nodeOf(request, parameters);
 }
 
 /** The input of a request that has it in the query. @throws OperoneError `invalid_input` */
-export function queryAsked(request: Request, operation: Operation, query: string): Omit<Asked, "upload"> {
+export function queryAsked(request: Request, operation: Operation, query: string): Asked {
+  if (query === "" && !request.headers.has(headerName.node)) return { input: {} };
   const parameters = parametersOf(query);
   const node = nodeOf(request, parameters);
   const pairs = [...parameters].filter(([name]) => name !== "node");
@@ -94,8 +113,9 @@ function parametersOf(query: string): URLSearchParams {
 }
 
 function nodeOf(request: Request, parameters: URLSearchParams): string | undefined {
-  const named = parameters.getAll("node");
   const header = request.headers.get(headerName.node);
+  if (header === null && parameters === noParameters) return undefined;
+  const named = parameters.getAll("node");
   if (header !== null) named.push(header);
   const [node] = named;
   if (node === undefined) return undefined;

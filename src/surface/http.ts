@@ -7,23 +7,36 @@
  */
 import type { Answer, Call } from "../kernel/call.ts";
 import { OperoneError } from "../kernel/error.ts";
-import type { Operation } from "../kernel/operation.ts";
+import type { Operation, SurfaceName } from "../kernel/operation.ts";
 import type { KernelView } from "../kernel/view.ts";
 import { preferred } from "./http-accept.ts";
 import {
   bytesResponse,
+  isLarge,
   itemsResponse,
+  jsonResponse,
   type Outgoing,
   ProgressBox,
+  smallJsonResponse,
   valueEventsResponse,
-  valueResponse,
 } from "./http-answer.ts";
+import type { Upload } from "./http-body.ts";
 import { documentFor } from "./http-documents.ts";
 import type { Engine, HttpIdentity } from "./http-engine.ts";
+import { json } from "./http-items.ts";
 import { type HttpLimits, httpLimits, type Timer } from "./http-limits.ts";
 import { type MessageCall, messageCall } from "./http-messages.ts";
 import { problemResponse } from "./http-problem.ts";
-import { type Asked, methodsOf, operationIdOf, readAsked, surfaceOf, targetOf } from "./http-request.ts";
+import {
+  type Asked,
+  answers,
+  methodsOf,
+  operationIdOf,
+  queryAsked,
+  readAsked,
+  surfaceOf,
+  targetOf,
+} from "./http-request.ts";
 import { headerName, mediaType } from "./http-wire.ts";
 
 export interface HttpSurfaceOptions {
@@ -62,15 +75,7 @@ export function httpSurface(options: HttpSurfaceOptions): HttpSurface {
     unexpected: options.unexpected ?? (() => {}),
   };
   return {
-    async fetch(request, identity, hooks = {}) {
-      const callId = engine.newCallId();
-      try {
-        return await respondTo(engine, request, identity, hooks, callId);
-      } catch (error) {
-        if (!(error instanceof OperoneError)) engine.unexpected(error, callId);
-        return problemResponse(error, { callId });
-      }
-    },
+    fetch: (request, identity, hooks = {}) => respond(engine, request, identity, hooks),
     messages: (request, identity) => messageCall(engine, request, identity),
   };
 }
@@ -82,63 +87,90 @@ const systemTimer: Timer = {
   },
 };
 
-async function respondTo(
+/** One frame down to the dispatcher for the shortest call, because most calls are short. */
+async function respond(
   engine: Engine,
   request: Request,
   identity: HttpIdentity,
   hooks: HttpHooks,
+): Promise<Response> {
+  const callId = engine.newCallId();
+  let bodyRead = false;
+  try {
+    const { path, query } = targetOf(request.url);
+    const id = operationIdOf(path);
+    if (id === undefined) return await documentOr404(engine, path, request, callId);
+    const surface = surfaceOf(request);
+    const operation = engine.view.table.get(id);
+    if (operation === undefined || !operation.surfaces.includes(surface)) throw notFound(path);
+    if (!answers(operation, request.method)) return methodRefused(request, operation, callId);
+    const asked =
+      request.method === "POST"
+        ? await readAsked(request, operation, query, engine.limits, engine.timer)
+        : queryAsked(request, operation, query);
+    bodyRead = true;
+    const call = callOf(request, operation, asked, surface, identity, callId);
+    if (operation.gives !== "value" || asked.upload !== undefined || asksForEvents(request)) {
+      return await respondLong(engine, request, operation, call, asked.upload, hooks);
+    }
+    const text = json(givenValue(await engine.view.call(call)));
+    return request.method === "HEAD" || isLarge(text)
+      ? jsonResponse(outgoingOf(engine, request, callId, hooks), text)
+      : smallJsonResponse(text, callId);
+  } catch (error) {
+    if (!(error instanceof OperoneError)) engine.unexpected(error, callId);
+    return problemResponse(error, { callId, headers: bodyRead ? {} : refusalHeaders(request) });
+  }
+}
+
+function documentOr404(
+  { view, version }: Engine,
+  path: string,
+  request: Request,
   callId: string,
 ): Promise<Response> {
-  const { path, query } = targetOf(request.url);
-  const document = documentFor({ table: engine.view.table, version: engine.version }, path, request, callId);
-  if (document !== undefined) return document;
-  const surface = surfaceOf(request);
-  const operation = engine.view.table.get(operationIdOf(path) ?? "");
-  if (operation === undefined || !operation.surfaces.includes(surface)) throw notFound(path);
-  const methods = methodsOf(operation);
-  if (operation.takes === "messages" || !methods.includes(request.method)) {
-    return methodRefused(request, operation, methods, callId);
-  }
-  let asked: Asked;
-  try {
-    asked = await readAsked(request, operation, query, engine.limits, engine.timer);
-  } catch (error) {
-    // The rest of a body that was refused would be taken for the next request.
-    return problemResponse(error, { callId, ...(request.method === "POST" ? { headers: closing } : {}) });
-  }
-  const key = request.headers.get(headerName.idempotencyKey);
-  const call: Omit<Call, "signal"> = {
-    surface,
-    operation: operation.id,
-    input: asked.input,
-    caller: identity.caller,
-    sets: identity.sets,
-    callId,
-    ...(asked.node === undefined ? {} : { node: asked.node }),
-    ...(key === null ? {} : { idempotencyKey: key }),
-    ...(asked.upload === undefined ? {} : { bytes: asked.upload.bytes }),
-  };
-  return perform(engine, request, operation, asked, call, identity.signal, hooks);
+  const document = documentFor({ table: view.table, version }, path, request, callId);
+  if (document === undefined) throw notFound(path);
+  return document;
+}
+
+/** The rest of a body that was not read would keep the connection busy for nothing. */
+function refusalHeaders(request: Request): Record<string, string> {
+  return request.body === null ? {} : closing;
 }
 
 const closing = { connection: "close" };
 
-async function perform(
+/** A call that is being put together. */
+type Draft = { -readonly [Key in keyof Call]: Call[Key] };
+
+function callOf(
+  request: Request,
+  operation: Operation,
+  { input, node, upload }: Asked,
+  surface: SurfaceName,
+  { caller, sets, signal }: HttpIdentity,
+  callId: string,
+): Draft {
+  const call: Draft = { surface, operation: operation.id, input, caller, sets, signal, callId };
+  const key = request.headers.get(headerName.idempotencyKey);
+  if (node !== undefined) call.node = node;
+  if (key !== null) call.idempotencyKey = key;
+  if (upload !== undefined) call.bytes = upload.bytes;
+  return call;
+}
+
+/** Answers that may go on after their head: items, bytes, the progress of a value. */
+async function respondLong(
   engine: Engine,
   request: Request,
   operation: Operation,
-  { upload }: Asked,
-  call: Omit<Call, "signal">,
-  signal: AbortSignal,
+  call: Draft,
+  upload: Upload | undefined,
   hooks: HttpHooks,
 ): Promise<Response> {
-  const callId = call.callId ?? "";
-  const wantsEvents = operation.gives === "value" && asksForEvents(request);
-  if (operation.gives === "value" && upload === undefined && !wantsEvents) {
-    const answer = await engine.view.call({ ...call, signal });
-    return valueResponse(outgoingOf(engine, request, callId, hooks), givenValue(answer));
-  }
-  const linked = linkedAbort(signal);
+  const { callId = "" } = call;
+  const linked = linkedAbort(call.signal);
   const plain = outgoingOf(engine, request, callId, hooks);
   const outgoing: Outgoing = {
     ...plain,
@@ -154,19 +186,23 @@ async function perform(
   };
   try {
     const progress = new ProgressBox();
-    const answering = engine.view.call({ ...call, signal: linked.signal, onProgress: progress.note });
-    if (wantsEvents) return await valueEventsResponse(outgoing, answering, progress);
+    call.signal = linked.signal;
+    call.onProgress = progress.note;
+    const answering = engine.view.call(call);
+    if (operation.gives === "value" && asksForEvents(request)) {
+      return await valueEventsResponse(outgoing, answering, progress);
+    }
     const answer = await answering;
     if (answer.gives === "items") return await itemsResponse(outgoing, answer.items, progress);
     if (answer.gives === "bytes") return await bytesResponse(outgoing, answer);
-    return valueResponse(outgoing, answer.value);
+    return jsonResponse(outgoing, json(answer.value));
   } catch (error) {
     linked.abort(
       error instanceof OperoneError ? error : new OperoneError("internal", "The answer could not be made"),
     );
     outgoing.ended();
     if (!(error instanceof OperoneError)) engine.unexpected(error, callId);
-    return problemResponse(error, { callId, ...(upload === undefined ? {} : { headers: closing }) });
+    return problemResponse(error, { callId, headers: upload === undefined ? {} : closing });
   }
 }
 
@@ -221,16 +257,13 @@ function notFound(path: string): OperoneError {
   );
 }
 
-function methodRefused(
-  request: Request,
-  { id, takes }: Operation,
-  methods: readonly string[],
-  callId: string,
-): Response {
-  const how = takes === "messages" ? "a WebSocket" : methods.join(" or ");
-  return problemResponse(new OperoneError("unsupported", `"${id}" takes ${how}, not ${request.method}`), {
+function methodRefused(request: Request, operation: Operation, callId: string): Response {
+  const methods = methodsOf(operation);
+  const how = operation.takes === "messages" ? "a WebSocket" : methods.join(" or ");
+  const message = `"${operation.id}" takes ${how}, not ${request.method}`;
+  return problemResponse(new OperoneError("unsupported", message), {
     callId,
     status: 405,
-    headers: { allow: methods.join(", "), ...(request.body === null ? {} : closing) },
+    headers: { allow: methods.join(", "), ...refusalHeaders(request) },
   });
 }
