@@ -1,5 +1,8 @@
 /** Checks of the machine and the data directory. Each module adds its own beside these. */
 import type { Check, Finding } from "../../src/kernel/ports.ts";
+import { fileChecks } from "./file-checks.ts";
+import { failure, ok, warning } from "./finding.ts";
+import { processFacts } from "./process-facts.ts";
 import type { NodeState } from "./state.ts";
 
 const freeBytesWanted = 256 * 1024 * 1024;
@@ -7,44 +10,21 @@ const memoryBytesUsual = 512 * 1024 * 1024;
 /** Before this moment the clock cannot be right: this source is younger. */
 const earliestMs = Date.UTC(2026, 0, 1);
 
-type Use = Omit<NodeState, "name">;
+const descriptorsWanted = 4_096;
+
+type Use = Pick<NodeState, "kernel" | "clock" | "files" | "host" | "listeners">;
 
 export function machineChecks(use: Use): readonly Check[] {
   return [
-    { name: "data directory", run: () => privatePath(use, use.host.dataDirectory, 0o700) },
-    { name: "owner token", run: () => privatePath(use, `${use.host.dataDirectory}/owner.token`, 0o600) },
-    { name: "configuration file", run: () => configurationFile(use) },
+    ...fileChecks(use),
     { name: "disk", run: () => disk(use) },
+    { name: "descriptors", run: () => descriptors(use) },
     { name: "clock", run: () => clock(use) },
     { name: "memory", run: memory },
     { name: "modules", run: () => modules(use) },
     { name: "listeners", run: () => listeners(use) },
     { name: "system", run: () => system(use) },
   ];
-}
-
-const ok = (found: string): Finding => ({ verdict: "ok", found });
-const warning = (found: string, fix: string): Finding => ({ verdict: "warning", found, fix });
-const failure = (found: string, fix: string): Finding => ({ verdict: "failure", found, fix });
-
-async function privatePath({ files, host }: Use, path: string, mode: number): Promise<Finding> {
-  const facts = await files.facts(path);
-  if (facts === undefined)
-    return failure(`${path} is missing`, 'start the node again ("operone down", "operone up")');
-  if (host.os === "win32" || (facts.mode & 0o077) === 0) return ok(path);
-  return failure(
-    `${path} is open to other users (${facts.mode.toString(8)})`,
-    `chmod ${mode.toString(8)} '${path}'`,
-  );
-}
-
-/** It holds no secrets, so others may read it; whoever may write it decides what this node does. */
-async function configurationFile({ files, host }: Use): Promise<Finding> {
-  const path = `${host.dataDirectory}/config.toml`;
-  const facts = await files.facts(path);
-  if (facts === undefined) return ok("none; the defaults are used");
-  if (host.os === "win32" || (facts.mode & 0o022) === 0) return ok(path);
-  return failure(`${path} can be written by other users (${facts.mode.toString(8)})`, `chmod 600 '${path}'`);
 }
 
 async function disk({ files, host }: Use): Promise<Finding> {
@@ -54,6 +34,18 @@ async function disk({ files, host }: Use): Promise<Finding> {
   return warning(
     found,
     `make room: at least ${freeBytesWanted / 1024 / 1024} MiB on the disk of ${host.dataDirectory}`,
+  );
+}
+
+/** Each connection and each pipe of a command takes some. */
+async function descriptors({ files }: Use): Promise<Finding> {
+  const { descriptors: open, descriptorsMax: most } = await processFacts(files);
+  if (open === undefined || most === undefined) return ok("this system does not tell");
+  const found = `${open} of ${most} are open`;
+  if (most >= descriptorsWanted && open < most * 0.8) return ok(found);
+  return warning(
+    found,
+    `raise the limit before the start: "ulimit -n ${descriptorsWanted}", or LimitNOFILE= of systemd`,
   );
 }
 

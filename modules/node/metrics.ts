@@ -3,6 +3,7 @@
  * conventions get when they are translated to Prometheus: dots become underscores, the unit is the suffix.
  */
 import type { CallStatistics } from "../../src/kernel/view.ts";
+import type { ProcessFacts } from "./process-facts.ts";
 import type { NodeState } from "./state.ts";
 
 export const metricsMediaType = "text/plain; version=0.0.4; charset=utf-8";
@@ -10,7 +11,7 @@ export const metricsMediaType = "text/plain; version=0.0.4; charset=utf-8";
 type Labels = Readonly<Record<string, string>>;
 type Source = Pick<NodeState, "kernel" | "clock" | "host" | "name">;
 
-export function metricsText({ kernel, clock, host, name }: Source): string {
+export function metricsText({ kernel, clock, host, name }: Source, facts: ProcessFacts): string {
   const memory = process.memoryUsage();
   const cpu = process.cpuUsage();
   return [
@@ -20,8 +21,8 @@ export function metricsText({ kernel, clock, host, name }: Source): string {
           service_name: "operone",
           service_version: host.version,
           service_instance_id: name,
-          os_type: host.os,
-          host_arch: host.cpu,
+          os_type: host.os === "win32" ? "windows" : host.os,
+          host_arch: host.cpu === "x64" ? "amd64" : host.cpu,
         },
         1,
       ],
@@ -34,6 +35,9 @@ export function metricsText({ kernel, clock, host, name }: Source): string {
       [{ cpu_mode: "system" }, cpu.system / 1e6],
     ]),
     family("process_memory_usage_bytes", "gauge", "Resident memory.", [[{}, memory.rss]]),
+    optional("process_memory_virtual_bytes", "Virtual memory.", facts.virtualBytes),
+    optional("process_thread_count", "Threads of the process.", facts.threads),
+    optional("process_unix_file_descriptor_count", "Open file descriptors.", facts.descriptors),
     family("operone_module_up", "gauge", "1 when the module is ready or degraded, else 0.", [
       ...kernel
         .modules()
@@ -55,11 +59,21 @@ function family(name: string, type: "gauge" | "counter", help: string, samples: 
   return `${head(name, type, help)}${samples.map(([labels, value]) => line(name, labels, value)).join("")}`;
 }
 
+function optional(name: string, help: string, value: number | undefined): string {
+  return value === undefined ? "" : family(name, "gauge", help, [[{}, value]]);
+}
+
 /** `rpc.server.call.duration`, in seconds, one series for each operation, surface and code. */
 function callDurations(statistics: readonly CallStatistics[], boundsMs: readonly number[]): string {
   const name = "rpc_server_call_duration_seconds";
   const series = statistics.map(({ operation, surface, code, count, durationMsSum, buckets }) => {
-    const labels = { rpc_method: operation, operone_surface: surface, rpc_response_status_code: code };
+    const labels = {
+      rpc_system_name: "operone",
+      rpc_method: operation,
+      operone_surface: surface,
+      rpc_response_status_code: code,
+      ...(code === "ok" ? {} : { error_type: code }),
+    };
     const bounded = boundsMs.map((boundMs, index) =>
       line(`${name}_bucket`, { ...labels, le: String(boundMs / 1_000) }, buckets[index] ?? 0),
     );
@@ -73,8 +87,15 @@ function callDurations(statistics: readonly CallStatistics[], boundsMs: readonly
   return `${head(name, "histogram", "Time from a call's arrival to its end.")}${series.join("")}`;
 }
 
+/** UNIT is OpenMetrics; readers of the older format take it for a comment. */
 function head(name: string, type: string, help: string): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+  const unit = /_(seconds|bytes)(?:_total)?$/.exec(name)?.[1];
+  const lines = [
+    `HELP ${name} ${help}`,
+    `TYPE ${name} ${type}`,
+    ...(unit === undefined ? [] : [`UNIT ${name} ${unit}`]),
+  ];
+  return lines.map((text) => `# ${text}\n`).join("");
 }
 
 function line(name: string, labels: Labels, value: number): string {

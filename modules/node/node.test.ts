@@ -250,7 +250,7 @@ test("a configuration file that others may write, a full disk and a wrong clock 
     listeners: { bound: () => [], warnings: () => [] },
   };
   const verdicts: Record<string, string> = {};
-  for (const { name, run } of machineChecks(use as unknown as Parameters<typeof machineChecks>[0])) {
+  for (const { name, run } of machineChecks(use)) {
     verdicts[name] = (await run(new AbortController().signal)).verdict;
   }
   expect(verdicts).toMatchObject({
@@ -292,7 +292,9 @@ function parsedMetrics(text: string): Map<string, number> {
     const type = /^# TYPE ([a-z_]+) (gauge|counter|histogram)$/.exec(line);
     if (type?.[1] !== undefined && type[2] !== undefined) families.set(type[1], type[2]);
     if (line.startsWith("#")) {
-      expect(line).toMatch(/^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (gauge|counter|histogram))$/);
+      expect(line).toMatch(
+        /^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (gauge|counter|histogram)|UNIT [a-z_]+ (seconds|bytes))$/,
+      );
       continue;
     }
     const sample = /^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)$/.exec(line);
@@ -313,7 +315,7 @@ test("the metrics are in the exposition format, and count the calls", async () =
   await call("stop", {}, { owner: false }).catch(() => {});
   const samples = parsedMetrics(await text("metrics"));
   const labels = (code: string, method: string) =>
-    `rpc_method="node.${method}",operone_surface="http",rpc_response_status_code="${code}"`;
+    `rpc_system_name="operone",rpc_method="node.${method}",operone_surface="http",rpc_response_status_code="${code}"${code === "ok" ? "" : `,error_type="${code}"`}`;
   const name = "rpc_server_call_duration_seconds";
   expect(samples.get(`${name}_count{${labels("ok", "health")}}`)).toBe(3);
   expect(samples.get(`${name}_count{${labels("forbidden", "stop")}}`)).toBe(1);

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { operationsOf } from "../../src/kernel/operation.ts";
 import type { Check } from "../../src/kernel/ports.ts";
 import { metricsMediaType, metricsText } from "./metrics.ts";
+import { processFacts } from "./process-facts.ts";
 import { renderChecks } from "./render.ts";
 import { CheckOut } from "./shapes.ts";
 import type { NodeState } from "./state.ts";
@@ -52,8 +53,8 @@ const metrics = op({
   gives: "bytes",
   input: v.strictObject({}),
   examples: [{ input: {} }],
-  run(state) {
-    const bytes = new TextEncoder().encode(metricsText(state));
+  async run(state) {
+    const bytes = new TextEncoder().encode(metricsText(state, await processFacts(state.files)));
     async function* open() {
       yield bytes;
     }
