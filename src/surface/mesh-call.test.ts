@@ -144,6 +144,16 @@ test("a signal ends a call at the node, whatever its shape", async () => {
   }
 });
 
+test("a peer that leaves ends its calls, also when it says goodbye", async () => {
+  const { client, channels, served } = sampleMesh(view);
+  const never = client.call("sample.slow", {});
+  while (view.callsInFlight() === 0) await turn();
+  channels[0]?.close();
+  await assert.rejects(never, withCode("unavailable"));
+  await served();
+  await idle();
+});
+
 test("a deadline goes with the call and ends it at both ends", async () => {
   const { client } = sampleMesh(view);
   await assert.rejects(client.call("sample.slow", {}, { deadlineMs: 5 }), withCode("deadline"));

@@ -137,6 +137,17 @@ test("bodies that are begun and never ended have a limit", () => {
   assert.throws(() => begin(openBodiesMax + 1), MeshProtocolError);
 });
 
+test("bodies that are begun have a limit in bytes together", () => {
+  const bodies = new Bodies();
+  const part = new Uint8Array(payloadBytesMax);
+  const fill = () => {
+    for (let call = 1; call < openBodiesMax; call++) {
+      for (let parts = 0; parts < 10; parts++) bodies.add({ kind: frameKind.more, call, payload: part });
+    }
+  };
+  assert.throws(fill, /unfinished bodies/);
+});
+
 /** A channel that keeps what is sent, and takes it when it is told to. */
 function slowChannel(): { readonly channel: MeshChannel; readonly sent: Uint8Array[]; take(): void } {
   const [end] = memoryChannels();

@@ -24,6 +24,7 @@ const sample = withInput(
     level: v.optional(v.picklist(["info", "warn"])),
     size: v.optional(v.union([v.literal("auto"), v.number()])),
     label: v.nullish(v.string()),
+    mixed: v.optional(v.union([v.number(), v.null(), v.string()])),
     limit: v.nullish(v.number()),
     paths: v.optional(v.array(v.string())),
     nodes: v.optional(v.union([v.literal("*"), v.array(v.string())])),
@@ -109,6 +110,8 @@ test("an unknown name is kept, also one of Object's own", () => {
 
 test("where a string is allowed a text stays a string whatever it looks like", () => {
   assert.deepEqual(inputFromStrings(sample, [["label", "null"]]), { label: "null" });
+  assert.deepEqual(inputFromStrings(sample, [["mixed", "5"]]), { mixed: "5" });
+  assert.deepEqual(inputFromStrings(sample, [["mixed:json", "5"]]), { mixed: 5 });
   assert.deepEqual(inputFromStrings(sample, [["paths", '["a","b"]']]), { paths: ['["a","b"]'] });
 });
 
