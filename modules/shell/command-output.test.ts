@@ -116,6 +116,27 @@ test("closing ends a waiting read, drops what was read ahead, and closes both pi
   expect([stdout.state.returned, stderr.state.returned]).toEqual([true, true]);
 });
 
+test("what nobody reads is thrown away up to a limit, and then the pipes are closed", async () => {
+  const clock = simulatedClock();
+  const [stdout, stderr] = [pipe(), pipe()];
+  const output = new MergedOutput({ stdout: stdout.source, stderr: stderr.source });
+  stdout.give("unread");
+  await clock.advance(0);
+  const [read, waiting] = [output.next(), output.next()];
+  expect(text(await read)).toBe("unread");
+  output.discard(10);
+  expect(await waiting).toBeUndefined();
+  await clock.advance(0);
+  stdout.give("12345");
+  await clock.advance(0);
+  stderr.give("67890");
+  await clock.advance(0);
+  expect([stdout.state.returned, await output.next()]).toEqual([false, undefined]);
+  stderr.give("1");
+  await clock.advance(0);
+  expect([stdout.state.returned, stderr.state.returned]).toEqual([true, true]);
+});
+
 test("when idle it closes only after the whole time with nothing, counted anew by each arrival", async () => {
   const clock = simulatedClock();
   const [stdout, stderr] = [pipe(), pipe()];

@@ -17,6 +17,8 @@ export class MergedOutput {
   readonly #ready: { readonly chunk: Chunk; readonly taken: () => void }[] = [];
   #open: number;
   #closed = false;
+  /** Undefined while there is a reader. */
+  #discardBytesLeft: number | undefined;
   #failure: unknown;
   #wake = () => {};
   #idle: { readonly clock: Clock; readonly timeMs: number } | undefined;
@@ -33,10 +35,10 @@ export class MergedOutput {
 
   /** Undefined at the end. */
   async next(): Promise<Chunk | undefined> {
-    while (this.#ready.length === 0 && this.#open > 0 && !this.#closed) {
+    while (this.#ready.length === 0 && this.#open > 0 && !this.#unread) {
       await this.#arrival();
     }
-    const first = this.#closed ? undefined : this.#ready.shift();
+    const first = this.#unread ? undefined : this.#ready.shift();
     if (first === undefined) {
       if (this.#failure !== undefined) throw this.#failure;
       return undefined;
@@ -51,6 +53,17 @@ export class MergedOutput {
     this.#wake();
   }
 
+  /**
+   * Nobody reads any more: a waiting `next` ends. What still comes is thrown away up to `bytesMax`, so that a command
+   * that was asked to end can say so and clean up; then the pipes are closed.
+   */
+  discard(bytesMax: number): void {
+    if (this.#unread) return;
+    this.#discardBytesLeft = bytesMax;
+    for (const { taken } of this.#ready.splice(0)) taken();
+    this.#wake();
+  }
+
   /** Closes the pipes: the command gets SIGPIPE for what it writes from now on. A waiting `next` ends. */
   close(): void {
     if (this.#closed) return;
@@ -58,6 +71,17 @@ export class MergedOutput {
     for (const iterator of this.#iterators) Promise.resolve(iterator.return?.()).catch(() => {});
     for (const { taken } of this.#ready.splice(0)) taken();
     this.#wake();
+  }
+
+  get #unread(): boolean {
+    return this.#closed || this.#discardBytesLeft !== undefined;
+  }
+
+  #thrownAway(bytes: Uint8Array): boolean {
+    if (this.#discardBytesLeft === undefined) return false;
+    this.#discardBytesLeft -= bytes.length;
+    if (this.#discardBytesLeft < 0) this.close();
+    return true;
   }
 
   #arrival(): Promise<void> {
@@ -93,6 +117,7 @@ export class MergedOutput {
       for (;;) {
         const { done, value } = await iterator.next();
         if (done === true || this.#closed) break;
+        if (this.#thrownAway(value)) continue;
         await new Promise<void>((taken) => {
           this.#ready.push({ chunk: { stream, bytes: value }, taken });
           this.#wake();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OperoneError } from "../../src/kernel/error.ts";
@@ -82,6 +82,30 @@ describe("a command never outlives its call", () => {
     const exact = await node.run({ argv: ["head", "-c", "100000", "/dev/zero"], outputBytesMax: 100_000 });
     expect(exact.exit).toMatchObject({ code: 0, reason: "exited" });
     expect(exact.stdout.length).toBe(100_000);
+  });
+
+  test("but may clean up within the grace, and say more than a pipe holds", async () => {
+    await using node = await shellNode();
+    for (const [reason, more] of [
+      ["cancelled", {}],
+      ["output_limit", { outputBytesMax: 5 }],
+    ] as const) {
+      const marker = join(folder, `cleaned-${reason}`);
+      const script = `trap 'head -c 300000 /dev/zero; echo >${marker}; exit' TERM; echo ready; echo go; while :; do sleep 0.01; done`;
+      const iterator = await node.items(sh(script, { killGraceMs: 5_000, ...more }));
+      await iterator.next();
+      if (reason === "cancelled") await iterator.return?.();
+      else expect((await outcomeOf(iterator)).exit.reason).toBe(reason);
+      await until(() => existsSync(marker));
+    }
+  });
+
+  test("when it floods whoever waits for its end", async () => {
+    await using node = await shellNode();
+    const iterator = await node.items(sh('trap "" TERM; echo $$; exec yes', { killGraceMs: 60_000 }));
+    const pids = await pidsFrom(iterator, 1);
+    await iterator.return?.();
+    await until(() => !pids.some(alive));
   });
 
   test("when it is in a group of its own, as a job of an interactive shell", async () => {

@@ -29,7 +29,6 @@ export class GroupEnd {
     this.#settle = resolve;
     void child.exited.then(() => {
       this.#exited = true;
-      if (this.#isGone()) this.#settle(true);
       this.#wake();
     });
   }
@@ -38,7 +37,14 @@ export class GroupEnd {
   begin(graceMs: number): void {
     if (this.#begun) return;
     this.#begun = true;
+    this.#wake();
     void this.#end(graceMs);
+  }
+
+  /** Leaves those that outlived the command the grace to end by themselves, and then ends them. */
+  async linger(graceMs: number): Promise<void> {
+    if (await this.#goneWithin(graceMs, () => this.#begun)) this.#settle(true);
+    else this.begin(graceMs);
   }
 
   /** The grace is over. */

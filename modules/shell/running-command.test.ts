@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { alive, chunks, pidsFrom, until } from "../../tests/shell/processes.ts";
-import { bytesOf, outcomeOf, shellNode } from "../../tests/shell/shell-node.ts";
+import { alive, chunks, growth, pidsFrom, until } from "../../tests/shell/processes.ts";
+import { outcomeOf, shellNode } from "../../tests/shell/shell-node.ts";
 
 const linux = process.platform === "linux";
 let folder = "";
@@ -46,20 +46,21 @@ describe("output", () => {
 
   test("a slow reader holds a huge output back, and the memory stays flat", async () => {
     await using node = await shellNode();
-    const bytes = 200_000_000;
-    const before = process.memoryUsage.rss();
-    const iterator = await node.items({ argv: ["head", "-c", String(bytes), "/dev/zero"] });
+    const bytes = 600_000_000;
+    const iterator = await node.items({
+      argv: ["head", "-c", String(bytes), "/dev/zero"],
+      outputBytesMax: bytes,
+    });
+    const memory = growth(100_000_000);
     let seen = 0;
-    let grown = 0;
     let rounds = 0;
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      if ("exit" in next.value) continue;
-      seen += bytesOf(next.value).length;
+      if ("text" in next.value) seen += next.value.text.length;
       if (rounds++ < 100) await Bun.sleep(2);
-      grown = Math.max(grown, process.memoryUsage.rss() - before);
+      memory.look(seen);
     }
     expect(seen).toBe(bytes);
-    expect(grown).toBeLessThan(150_000_000);
+    expect(memory.grownBytes()).toBeLessThan(200_000_000);
   }, 30_000);
 
   test("a command that keeps its pipe open in the background after its exit ends with its group", async () => {
@@ -76,6 +77,19 @@ describe("output", () => {
     const { stdout, exit } = await node.run(sh("sleep 60 >/dev/null 2>&1 & echo $!"));
     expect(exit).toMatchObject({ code: 0, reason: "exited" });
     await until(() => !alive(Number(stdout.toString())));
+  });
+
+  test("its place is free as soon as what it left running has ended by itself", async () => {
+    await using node = await shellNode({ commandsMax: 1, killGraceMsDefault: 60_000 });
+    const input = { argv: ["sh", "-c", "sleep 0.3 >/dev/null 2>&1 & exit 0"] };
+    expect((await node.run(input)).exit.code).toBe(0);
+    await expect(node.run({ argv: ["true"] })).rejects.toMatchObject({ code: "limited" });
+    for (let rounds = 0; ; rounds++) {
+      const again = await node.run({ argv: ["true"] }).catch(() => undefined);
+      if (again?.exit.code === 0) break;
+      if (rounds > 300) throw new Error("the place was never given back");
+      await Bun.sleep(10);
+    }
   });
 
   test("the last part of a pipeline may still write after the command's own exit", async () => {

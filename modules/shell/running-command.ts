@@ -17,6 +17,9 @@ const drainMs = 200;
 /** And after the command's time is over no longer than this. */
 const drainMsMax = 5_000;
 
+/** Of what a command says after nobody reads it any more. */
+const discardBytesMax = 16 * 1024 * 1024;
+
 export class RunningCommand {
   readonly #child: Child;
   readonly #bounds: CommandBounds;
@@ -50,8 +53,7 @@ export class RunningCommand {
   /** Ends the group and the items; `reason` is thrown at whoever reads them. */
   cancel(reason: unknown): void {
     this.#failure ??= reason;
-    this.#group.begin(this.#bounds.killGraceMs);
-    this.#output.close();
+    this.#end();
   }
 
   /** Cancels, with no more patience than `graceMs`. */
@@ -80,8 +82,8 @@ export class RunningCommand {
       feed.stop();
       for (const cancel of this.#timers) cancel();
       this.#timers = [];
-      this.#output.close();
-      if (this.#exit === undefined) this.#group.begin(this.#bounds.killGraceMs);
+      if (this.#exit === undefined) this.#end();
+      else this.#output.close();
     }
   }
 
@@ -108,10 +110,7 @@ export class RunningCommand {
     this.#exit = exit;
     this.#endedMs = this.#clock.monotonicMs();
     // What still runs in the group may be about to finish, as the last part of a pipeline.
-    if (this.#child.kill(0)) {
-      const { killGraceMs } = this.#bounds;
-      this.#clock.after(killGraceMs, () => this.#group.begin(killGraceMs));
-    }
+    void this.#group.linger(this.#bounds.killGraceMs);
   }
 
   #groupGone(gone: boolean): void {
@@ -129,8 +128,14 @@ export class RunningCommand {
 
   #limitReached(): void {
     this.#reason = "output_limit";
-    this.#output.close();
+    this.#end();
+  }
+
+  /** Nobody waits for what it says any more. */
+  #end(): void {
+    this.#output.discard(discardBytesMax);
     this.#group.begin(this.#bounds.killGraceMs);
+    void this.gone.then(() => this.#output.close());
   }
 
   #after(delayMs: number, run: () => void): void {

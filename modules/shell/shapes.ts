@@ -127,7 +127,7 @@ export const CommandItem = v.union([
 export type CommandItem = v.InferOutput<typeof CommandItem>;
 export type CommandExit = v.InferOutput<typeof exit>;
 
-export const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const;
+const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const;
 
 export const CommandMessage = v.union([
   v.strictObject({ stdin: v.string() }),

@@ -43,3 +43,22 @@ export async function pidsFrom(iterator: AsyncIterator<unknown>, count: number):
 /** Two processes that end by SIGKILL only; they say their numbers. */
 export const stubborn =
   'trap "" TERM INT HUP; (trap "" TERM; sleep 60; sleep 60) & echo $!; echo $$; wait; wait';
+
+/**
+ * How far the memory grows after the first `warmBytes`, when every buffer that has a limit has reached it. What the
+ * collector has not fetched yet counts too, so hundreds of megabytes have to pass before a growth means something.
+ */
+export function growth(warmBytes: number) {
+  let warm: number | undefined;
+  let most = 0;
+  return {
+    look(seenBytes: number): void {
+      if (seenBytes < warmBytes) return;
+      if (warm === undefined) Bun.gc(true);
+      const now = process.memoryUsage.rss();
+      warm ??= now;
+      most = Math.max(most, now - warm);
+    },
+    grownBytes: () => most,
+  };
+}
