@@ -9,7 +9,7 @@ export const NodeName = v.pipe(
 
 export const LogLevelName = v.picklist(["debug", "info", "warn", "error"]);
 
-export const Verdict = v.picklist(["ok", "warning", "failure"]);
+const Verdict = v.picklist(["ok", "warning", "failure"]);
 
 export const ModuleOut = v.strictObject({
   id: v.string(),

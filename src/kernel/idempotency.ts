@@ -9,7 +9,7 @@ export interface IdempotencyLimits {
   readonly keyLengthMax: number;
 }
 
-export const idempotencyLimits: IdempotencyLimits = { keptMs: 600_000, entriesMax: 1_024, keyLengthMax: 128 };
+const idempotencyLimits: IdempotencyLimits = { keptMs: 600_000, entriesMax: 1_024, keyLengthMax: 128 };
 
 interface Entry {
   readonly request: string;

@@ -125,10 +125,10 @@ export interface Operation<S = unknown> {
 }
 
 /** Deadline of operations that give a value and name none. */
-export const deadlineMsDefault = 30_000;
+const deadlineMsDefault = 30_000;
 
 /** `node` selects where a call runs, on every surface, so no input may use the name. */
-export const reservedInputNames: readonly string[] = ["node"];
+const reservedInputNames: readonly string[] = ["node"];
 
 interface Definition<
   S,

@@ -29,7 +29,7 @@ export interface Running {
 }
 
 /** @param onRelease called once, when the call no longer counts as running */
-export function running(
+function running(
   callId: string,
   operation: string,
   outer: AbortSignal,

@@ -9,7 +9,7 @@ export const manifestName = "operone-backup.json";
 export const backupFormat = 1;
 /** One backup holds at most so many files; their paths have at most so many characters and folders. */
 export const backupFilesMax = 1_000_000;
-export const pathLengthMax = 1_024;
+const pathLengthMax = 1_024;
 export const pathDepthMax = 16;
 export const manifestBytesMax = 512 * 1024 * 1024;
 

@@ -40,7 +40,7 @@ export function logFile(
 }
 
 /** `node.log` and 2 become `node.2.log`. */
-export function rotatedName(path: string, index: number): string {
+function rotatedName(path: string, index: number): string {
   return index === 0 ? path : path.replace(/(\.[^./]+)?$/, (extension) => `.${index}${extension}`);
 }
 

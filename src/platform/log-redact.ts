@@ -9,9 +9,9 @@ export interface FieldLimits {
   readonly valuesMax: number;
 }
 
-export const fieldLimits: FieldLimits = { textCharsMax: 2_048, depthMax: 4, entriesMax: 32, valuesMax: 128 };
+const fieldLimits: FieldLimits = { textCharsMax: 2_048, depthMax: 4, entriesMax: 32, valuesMax: 128 };
 
-export const redacted = "[redacted]";
+const redacted = "[redacted]";
 
 const secretName =
   /secret|token|pass(word|wd|phrase|code)|authori[sz]ation|cookie|credential|(api|private|access|secret|signing|encryption)[-_ ]?key|^key$|bearer/i;

@@ -32,7 +32,7 @@ export interface LogLimits extends LogFileLimits {
   readonly followersMax: number;
 }
 
-export const logLimits: LogLimits = {
+const logLimits: LogLimits = {
   ...logFileLimits,
   entriesMax: 1_000,
   followerEntriesMax: 1_000,
@@ -47,7 +47,7 @@ export interface OpenLog {
   close(): void;
 }
 
-export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export function openLog(options: LogOptions): OpenLog {
   const limits = { ...logLimits, ...options.limits };

@@ -18,7 +18,7 @@ export interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function problemOf(body: ErrorBody, { callId, status }: ProblemOptions = {}): Problem {
+function problemOf(body: ErrorBody, { callId, status }: ProblemOptions = {}): Problem {
   const { http, title } = errorCodes[body.code];
   return {
     type: `urn:operone:error:${body.code}`,

@@ -68,7 +68,7 @@ export async function cleanUp(): Promise<void> {
 }
 
 /** Nothing of the caller's environment but what programs need to be found. */
-export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return { PATH: process.env.PATH ?? "/usr/bin:/bin", HOME: tmpdir(), TMPDIR: tmpdir(), ...more };
 }
 

@@ -66,7 +66,7 @@ function lineCounter(text: string): (offset: number) => number {
   };
 }
 
-export function parse(path: string, text: string): Source {
+function parse(path: string, text: string): Source {
   const { program, module, comments, errors } = parseSync(path, text);
   const [error] = errors;
   if (error !== undefined) throw new Error(`${path} cannot be parsed: ${error.message}`);
