@@ -1,7 +1,7 @@
 /** Who may do what on this node: the owner, tokens with grants, approvals, the audit and secrets. */
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
-import { Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
+import { Checks, Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
 import { Credentials, Secrets } from "./contract.ts";
 import { operations } from "./operations.ts";
@@ -73,7 +73,15 @@ export const access = defineModule({
       },
     },
   },
-  requires: { kernel: KernelView, clock: Clock, random: Random, log: Log, host: Host, files: Files },
+  requires: {
+    kernel: KernelView,
+    checks: Checks,
+    clock: Clock,
+    random: Random,
+    log: Log,
+    host: Host,
+    files: Files,
+  },
   provides: { credentials: Credentials, secrets: Secrets, policy: Policy, journal: Journal },
   operations,
   start: async (input) => (await import("./start.ts")).startAccess(input),

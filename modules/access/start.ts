@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
-import type { Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
+import type { Checks, Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import { Approvals } from "./approvals.ts";
 import { Audit } from "./audit.ts";
+import { accessChecks } from "./checks.ts";
 import type { Credentials, Secrets } from "./contract.ts";
 import { credentials } from "./credentials.ts";
 import { dayMs } from "./durations.ts";
@@ -27,6 +28,7 @@ export interface AccessInput {
   readonly config: InferOutput<typeof config>;
   readonly use: {
     readonly kernel: Pick<KernelView, "permissions">;
+    readonly checks: Pick<Checks, "add">;
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
@@ -59,6 +61,8 @@ export function startAccess(input: AccessInput): StartedAccess {
     return parts;
   };
   const ready = parts.then(() => {});
+  const path = join(host.dataDirectory, "access", "access.db");
+  for (const check of accessChecks({ parts: needed, files, path })) input.use.checks.add(check);
   // Whoever waits for one of them sees the failure; the kernel is told by `ready`.
   for (const promise of [owner, parts, ready]) promise.catch(() => {});
   // A node may be stopped while it still opens: what is open by then must be closed all the same.
@@ -151,7 +155,8 @@ async function open(
     path: join(directory, "secrets.key"),
   });
   const secrets = new SecretBox({ store: secretStore, key, clock, random });
-  return { owner: await owner, tokens, approvals, audit, secrets, permissions, clock };
+  const { problems } = databases.main;
+  return { owner: await owner, tokens, approvals, audit, secrets, permissions, clock, problems };
 }
 
 async function loadStores() {

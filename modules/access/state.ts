@@ -15,6 +15,8 @@ export interface AccessParts {
   readonly secrets: SecretBox;
   readonly permissions: Permissions;
   readonly clock: Clock;
+  /** What SQLite finds wrong with the database. Reads all of it. */
+  problems(): readonly string[];
 }
 
 /** Fulfilled when the module is ready, so operations, which wait for that, never wait here. */

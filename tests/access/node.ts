@@ -6,12 +6,13 @@ import * as v from "valibot";
 import type { Identity } from "../../modules/access/contract.ts";
 import { Credentials, Secrets } from "../../modules/access/contract.ts";
 import { access } from "../../modules/access/module.ts";
+import { checkList } from "../../src/kernel/checks.ts";
 import type { ErrorCode } from "../../src/kernel/error.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { boot, type Kernel, kernelLimits } from "../../src/kernel/kernel.ts";
 import { defineModule } from "../../src/kernel/module.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
-import { Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
+import { Checks, Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
 import {
   type SimulatedClock,
   type SimulatedLog,
@@ -125,6 +126,7 @@ export async function startNode(
     modules: [access, demoModule(ran)],
     config: { access: config },
     provided: [
+      [Checks, checkList()],
       [Clock, clock],
       [Random, random],
       [Log, log],
