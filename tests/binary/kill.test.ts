@@ -1,14 +1,16 @@
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { cleanUp, folder, jsonOf, startNode, type TestNode } from "./node.ts";
+import { cleanUp, eventually, folder, jsonOf, startNode, type TestNode } from "./node.ts";
 import { binary } from "./subject.ts";
 
 afterAll(cleanUp);
 
 const killsMin = 150;
 const lanes = 2;
-/** A kill comes at most this long after the traffic began. */
-const trafficMsMax = 150;
+/** A kill comes after at most this many answers, in whatever time they take on this machine, and a moment more. */
+const answersMax = 12;
+const momentMsMax = 8;
+const trafficMsMax = 2_000;
 /** One kill of four hits the start itself, which takes about this long. */
 const startMs = 120;
 /** Reproduce a failure with OPERONE_TEST_SEED=<the printed number>; the machine's timing is not in it. */
@@ -149,7 +151,9 @@ async function killDuringTraffic(lane: Lane): Promise<void> {
     lane.askerToken = (await jsonOf<{ token: string }>(post(node, "access.token-create", asker))).token;
   }
   const busy = traffic(node, lane);
-  await Bun.sleep(lane.random() * trafficMsMax);
+  const wanted = lane.known.callIds.size + Math.floor(lane.random() * (answersMax + 1));
+  await eventually(() => lane.known.callIds.size >= wanted, trafficMsMax);
+  await Bun.sleep(lane.random() * momentMsMax);
   node.signal("SIGKILL");
   await node.exited;
   await busy;
@@ -190,6 +194,6 @@ test("after a kill at any moment the node starts, and has everything that it had
   console.log(JSON.stringify(facts));
   expect(facts.kills).toBeGreaterThanOrEqual(killsMin);
   // A run in which nothing was acknowledged would prove nothing.
-  expect(facts.tokens).toBeGreaterThan(100);
-  expect(facts.approvals).toBeGreaterThan(20);
+  expect(facts.tokens).toBeGreaterThan(50);
+  expect(facts.approvals).toBeGreaterThan(10);
 }, 180_000);
