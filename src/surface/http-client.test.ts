@@ -23,6 +23,7 @@ const operations: readonly Operation<null>[] = [
   op({ ...streamed, name: "list", effect: "read", gives: "items" }),
   op({ ...streamed, name: "apply", effect: "write", gives: "items" }),
   op({ ...bytes, name: "download", effect: "read", gives: "bytes" }),
+  op({ ...bytes, name: "render", effect: "write", gives: "bytes" }),
   op({ ...plain, name: "upload", effect: "write", takes: "bytes" }),
 ];
 const table: OperationTable = new Map(operations.map((operation) => [operation.id, operation]));
@@ -213,4 +214,27 @@ test("a cancelled call says so, or gives the signal's own reason", async () => {
     client.call("sample.get", {}, { signal: AbortSignal.abort(reason) }),
     withCode("deadline"),
   );
+});
+
+test("a part of bytes is refused where asking for it would do the work again", async () => {
+  const { client, sent } = clientOf(() => new Response("abc", { headers: { "content-type": "text/plain" } }));
+  const answer = await client.call("sample.render", {});
+  const open = answer.gives === "bytes" ? answer.bytes.open : assert.fail();
+  assert.throws(() => open({ start: 0, end: 1 }), withCode("range"));
+  assert.equal(sent.length, 1);
+});
+
+/** Chunks that never end a line and never end. */
+function endless(type: string): Response {
+  const chunk = new Uint8Array(1024 * 1024).fill(0x61);
+  const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(chunk) });
+  return new Response(body, { headers: { "content-type": type } });
+}
+
+test("an answer without end is refused before it fills the memory", async () => {
+  await assert.rejects(
+    clientOf(() => endless("application/json")).client.call("sample.get", {}),
+    withCode("too_large"),
+  );
+  await assert.rejects(itemsFrom(endless("text/event-stream")).then(collect), withCode("too_large"));
 });
