@@ -5,10 +5,10 @@ import { binary } from "./subject.ts";
 
 afterAll(cleanUp);
 
-const killsMin = 150;
+const killsMin = 110;
 const lanes = 2;
 /** A kill comes after at most this many answers, in whatever time they take on this machine, and a moment more. */
-const answersMax = 12;
+const answersMax = 8;
 const momentMsMax = 8;
 const trafficMsMax = 2_000;
 /** One kill of four hits the start itself, which takes about this long. */

@@ -208,7 +208,7 @@ export async function eventually(
   const end = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > end) return false;
-    await Bun.sleep(10);
+    await Bun.sleep(2);
   }
   return true;
 }
