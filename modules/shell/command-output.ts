@@ -35,9 +35,7 @@ export class MergedOutput {
 
   /** Undefined at the end. */
   async next(): Promise<Chunk | undefined> {
-    while (this.#ready.length === 0 && this.#open > 0 && !this.#unread) {
-      await this.#arrival();
-    }
+    while (this.#ready.length === 0 && this.#mayCome) await this.#arrival();
     const first = this.#unread ? undefined : this.#ready.shift();
     if (first === undefined) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -71,6 +69,10 @@ export class MergedOutput {
     for (const iterator of this.#iterators) Promise.resolve(iterator.return?.()).catch(() => {});
     for (const { taken } of this.#ready.splice(0)) taken();
     this.#wake();
+  }
+
+  get #mayCome(): boolean {
+    return this.#open > 0 && !this.#unread && this.#failure === undefined;
   }
 
   get #unread(): boolean {

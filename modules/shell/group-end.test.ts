@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OperoneError } from "../../src/kernel/error.ts";
+import { systemProcesses } from "../../src/platform/processes.ts";
 import { alive, pidsFrom, stubborn, until } from "../../tests/shell/processes.ts";
 import { outcomeOf, shellNode } from "../../tests/shell/shell-node.ts";
 
@@ -28,6 +29,37 @@ describe("a command never outlives its call", () => {
     const pids = await pidsFrom(iterator, 2);
     abort.abort();
     await expect(iterator.next()).rejects.toMatchObject({ code: "cancelled" });
+    await until(() => !pids.some(alive));
+  });
+
+  test("when the caller cancels while the command is silent", async () => {
+    await using node = await shellNode();
+    const abort = new AbortController();
+    const iterator = await node.items(sh(stubborn), { signal: abort.signal });
+    const pids = await pidsFrom(iterator, 2);
+    const waiting = iterator.next();
+    await Bun.sleep(20);
+    abort.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
+    await until(() => !pids.some(alive));
+  });
+
+  test("when its output cannot be read any more", async () => {
+    const processes = systemProcesses();
+    const breaking = async function* (pipe: AsyncIterable<Uint8Array>) {
+      for await (const bytes of pipe) {
+        yield bytes;
+        throw new Error("EIO");
+      }
+    };
+    const spawn: typeof processes.spawn = (options) => {
+      const child = processes.spawn(options);
+      return { ...child, stdout: breaking(child.stdout) };
+    };
+    await using node = await shellNode({}, {}, { processes: { ...processes, spawn } });
+    const iterator = await node.items(sh("echo $$; sleep 60"));
+    const pids = await pidsFrom(iterator, 1);
+    await expect(outcomeOf(iterator)).rejects.toMatchObject({ code: "internal" });
     await until(() => !pids.some(alive));
   });
 
@@ -91,7 +123,7 @@ describe("a command never outlives its call", () => {
       ["output_limit", { outputBytesMax: 5 }],
     ] as const) {
       const marker = join(folder, `cleaned-${reason}`);
-      const script = `trap 'head -c 300000 /dev/zero; echo >${marker}; exit' TERM; echo ready; echo go; while :; do sleep 0.01; done`;
+      const script = `trap 'head -c 300000 /dev/zero && echo >${marker}; exit' TERM; echo ready; echo go; while :; do sleep 0.01; done`;
       const iterator = await node.items(sh(script, { killGraceMs: 5_000, ...more }));
       await iterator.next();
       if (reason === "cancelled") await iterator.return?.();
