@@ -7,9 +7,10 @@ import type { Identity } from "../../modules/access/contract.ts";
 import { Credentials } from "../../modules/access/contract.ts";
 import { Listeners } from "../../modules/http/contract.ts";
 import { http } from "../../modules/http/module.ts";
+import { checkList } from "../../src/kernel/checks.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
 import { defineModule, type Module } from "../../src/kernel/module.ts";
-import { Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
+import { Checks, Clock, Files, Host, Log, Random } from "../../src/kernel/ports.ts";
 import {
   type SimulatedLog,
   simulatedHost,
@@ -73,6 +74,7 @@ export async function startHttpNode({
     random,
     log,
     provided: [
+      [Checks, checkList()],
       [Clock, clock],
       [Files, diskFiles()],
       [Host, simulatedHost({ dataDirectory: home, os: process.platform })],

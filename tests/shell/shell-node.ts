@@ -147,6 +147,6 @@ export async function outcomeOf(iterator: AsyncIterator<CommandItem>): Promise<O
   return { stdout: Buffer.concat(written.stdout), stderr: Buffer.concat(written.stderr), exit, items };
 }
 
-export function bytesOf(item: Exclude<CommandItem, { readonly exit: unknown }>): Uint8Array {
+function bytesOf(item: Exclude<CommandItem, { readonly exit: unknown }>): Uint8Array {
   return "text" in item ? Buffer.from(item.text) : Uint8Array.fromBase64(item.base64);
 }
