@@ -55,7 +55,7 @@ export interface Outside {
 }
 
 export const owner: GrantSet = { holder: "owner", owner: true, grants: [] };
-const caller: Caller = { kind: "owner", id: "owner", name: "owner" };
+export const caller: Caller = { kind: "owner", id: "owner", name: "owner" };
 
 export async function shellNode(
   config: Readonly<Record<string, unknown>> = {},
