@@ -52,22 +52,36 @@ export async function callOf(
   const controller = new AbortController();
   const abort = (reason: OperoneError) => controller.abort(reason);
   const timer = deadlineMs === undefined ? undefined : setTimeout(() => abort(tooLate(request)), deadlineMs);
-  const signals = [controller.signal, broken, ...(signal === undefined ? [] : [signal])];
+  // Both outlive the call by far, and an AbortSignal.any of them would cost more than a short call.
+  const forgetBroken = follow(broken, controller);
+  const forgetIdentity = signal === undefined ? undefined : follow(signal, controller);
   return {
     abort,
-    done: () => clearTimeout(timer),
+    done() {
+      clearTimeout(timer);
+      forgetBroken();
+      forgetIdentity?.();
+    },
     call: {
       surface: "mesh",
       operation,
       input,
       caller,
       sets,
-      signal: AbortSignal.any(signals),
+      signal: controller.signal,
       ...(callId === undefined ? {} : { callId }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(request.progress ? { onProgress } : {}),
     },
   };
+}
+
+/** Aborts the controller with the signal. Gives what ends that. */
+function follow(signal: AbortSignal, controller: AbortController): () => void {
+  const onAbort = () => controller.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return () => signal.removeEventListener("abort", onAbort);
 }
 
 function tooLate({ operation, deadlineMs }: Request): OperoneError {

@@ -59,17 +59,18 @@ interface Waiting {
 class UnaryChannel {
   readonly #openChannel: OpenChannel;
   #connection: Promise<UnaryConnection> | undefined;
+  #connected: UnaryConnection | undefined;
 
   constructor(openChannel: OpenChannel) {
     this.#openChannel = openChannel;
   }
 
   async call(exchange: Exchange, request: Uint8Array, onProgress: Waiting["onProgress"]): Promise<Answer> {
-    const connection = await this.#connected(exchange);
+    const connection = this.#connected ?? (await this.#opened(exchange));
     return await connection.call(exchange, request, onProgress);
   }
 
-  async #connected(exchange: Exchange): Promise<UnaryConnection> {
+  async #opened(exchange: Exchange): Promise<UnaryConnection> {
     this.#connection ??= this.#connect();
     const { signal } = exchange;
     // The channel is for all calls, so one that is cancelled only stops waiting for it.
@@ -88,9 +89,11 @@ class UnaryChannel {
   async #connect(): Promise<UnaryConnection> {
     try {
       const channel = await this.#openChannel(new AbortController().signal);
-      return new UnaryConnection(channel, () => {
+      this.#connected = new UnaryConnection(channel, () => {
         this.#connection = undefined;
+        this.#connected = undefined;
       });
+      return this.#connected;
     } catch (error) {
       this.#connection = undefined;
       throw error;

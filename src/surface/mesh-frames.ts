@@ -37,6 +37,9 @@ export const frameKind = {
 } as const;
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
 
+/** By their numbers, which begin at 1. */
+const frameKinds: readonly FrameKind[] = Object.values(frameKind);
+
 export interface Frame {
   readonly kind: FrameKind;
   readonly call: number;
@@ -113,7 +116,7 @@ function viewOf(data: Uint8Array): DataView {
 }
 
 function kindOf(code: number, payloadBytes: number): FrameKind {
-  const kind = Object.values(frameKind).find((known) => known === code);
+  const kind = frameKinds[code - 1];
   if (kind === undefined) throw new MeshProtocolError(`a frame of the unknown kind ${code}`);
   const empty = kind === frameKind.cancel || kind === frameKind.inputEnd;
   if (empty && payloadBytes > 0)

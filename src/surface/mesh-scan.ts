@@ -127,14 +127,21 @@ class Scanner implements Scanned {
   /** @returns where the text begins */
   #text(length: number): number {
     const at = this.#take(length);
-    const bytes = this.#bytes.subarray(at, at + length);
-    if (bytes.every((byte) => byte < 0x80)) return at;
+    const end = at + length;
+    for (let i = at; i < end; i++) {
+      if ((this.#bytes[i] ?? 0) < 0x80) continue;
+      this.#decodable(i, end);
+      break;
+    }
+    return at;
+  }
+
+  #decodable(start: number, end: number): void {
     try {
-      utf8.decode(bytes);
+      utf8.decode(this.#bytes.subarray(start, end));
     } catch {
       throw new MeshProtocolError("a text that is no UTF-8");
     }
-    return at;
   }
 
   #enter(values: number, depth: number): void {

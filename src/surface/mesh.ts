@@ -48,30 +48,41 @@ function fromMaps(value: unknown): unknown {
   return Object.fromEntries([...value].map(([key, inner]) => [key, fromMaps(inner)]));
 }
 
-/** The value as JSON would carry it; the very same one when there is nothing to change. */
+/** The value as JSON would carry it; the very same one when there is nothing to change, which is nearly always. */
 function plain(value: unknown, what: string, depth: number): unknown {
+  return isPlain(value, depth) ? value : made(value, what, depth);
+}
+
+function isPlain(value: unknown, depth: number): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return value === null || typeof value === "boolean";
+  if (depth >= depthMax) return false;
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isPlain(item, depth + 1)) return false;
+    return !("toJSON" in value);
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype || "toJSON" in value) return false;
+  for (const key of Object.keys(value)) {
+    if (!key.isWellFormed() || !isPlain((value as Record<string, unknown>)[key], depth + 1)) return false;
+  }
+  return true;
+}
+
+/** What `JSON.stringify` would make of it. */
+function made(value: unknown, what: string, depth: number): unknown {
   if (typeof value === "string") return wellFormed(value, what);
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (typeof value !== "object" || value === null) return scalar(value, what);
   // The root of every body is a map of the protocol's own, in which the value lies one deeper.
   if (depth >= depthMax) throw new OperoneError("invalid_input", `${what} is nested deeper than ${depthMax}`);
-  if ("toJSON" in value && typeof value.toJSON === "function") return plain(value.toJSON(), what, depth);
-  if (Array.isArray(value)) {
-    const items = value.map((item) => plain(item, what, depth + 1));
-    return items.some((item, at) => item !== value[at]) ? items.map((item) => item ?? null) : value;
-  }
-  return plainObject(value as Readonly<Record<string, unknown>>, what, depth);
-}
-
-function plainObject(object: Readonly<Record<string, unknown>>, what: string, depth: number): unknown {
-  let same = Object.getPrototypeOf(object) === Object.prototype;
-  const entries: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(object)) {
-    const made = plain(value, what, depth + 1);
-    same &&= made === value && made !== undefined;
-    if (made !== undefined) entries.push([wellFormed(key, what), made]);
-  }
-  return same ? object : Object.fromEntries(entries);
+  if ("toJSON" in value && typeof value.toJSON === "function") return made(value.toJSON(), what, depth + 1);
+  if (Array.isArray(value)) return value.map((item) => made(item, what, depth + 1) ?? null);
+  const entries = Object.entries(value).map(([key, inner]) => [
+    wellFormed(key, what),
+    made(inner, what, depth + 1),
+  ]);
+  return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
 }
 
 function scalar(value: unknown, what: string): unknown {
