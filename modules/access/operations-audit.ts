@@ -37,7 +37,7 @@ const auditList = op({
   input: v.strictObject({
     ...moments,
     caller: v.optional(v.pipe(Text, v.description("A caller's id or name"))),
-    operation: v.optional(v.pipe(Text, v.description("For example fs.read"))),
+    operation: v.optional(v.pipe(Text, v.description("For example shell.run"))),
     code: v.optional(v.pipe(Text, v.description("ok, pending, or an error code"))),
     kind: v.optional(
       v.pipe(
