@@ -102,6 +102,8 @@ export function bindTcp({ address, port, hosts, tls }: TcpAddress, service: Http
     const server: HttpServer = Bun.serve({
       hostname: address,
       port,
+      // Without development mode the runtime would share the port: a second node would take half of the calls.
+      reusePort: false,
       ...(tls === undefined ? {} : { tls }),
       ...service.settings(door),
     });

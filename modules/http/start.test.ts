@@ -99,6 +99,15 @@ describe("TCP", () => {
     expect(told).toEqual({ listeners: bound, warnings: [] });
   });
 
+  test("is not shared with a second node, which would take half of the calls", async () => {
+    const first = await startHttpNode();
+    try {
+      await expect(startHttpNode({ settings: { port: first.port } })).rejects.toThrow("is taken");
+    } finally {
+      await first.stop();
+    }
+  });
+
   test("says which setting to change when the port is taken", async () => {
     const server = await listen({ host: "127.0.0.1", port: 0 });
     const address = server.address();
