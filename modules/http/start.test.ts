@@ -102,7 +102,7 @@ describe("TCP", () => {
   test("is not shared with a second node, which would take half of the calls", async () => {
     const first = await startHttpNode();
     try {
-      await expect(startHttpNode({ settings: { port: first.port } })).rejects.toThrow("is taken");
+      await expect(startHttpNode({ http: { port: Number(first.port) } })).rejects.toThrow("is taken");
     } finally {
       await first.stop();
     }
