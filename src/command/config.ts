@@ -6,9 +6,9 @@ import { parseToml, tomlText } from "../platform/toml.ts";
 import type { CommandInput } from "./command.ts";
 import { configFileSchema, loadConfiguration } from "./configuration.ts";
 
-export function check({ directory, texts, json, terminal }: CommandInput): number {
+export async function check({ directory, texts, json, terminal }: CommandInput): Promise<number> {
   const paths = dataPaths(directory);
-  const { entries } = loadConfiguration(paths, texts("set"));
+  const { entries } = await loadConfiguration(paths, texts("set"));
   const set = entries.filter((entry) => entry.source !== "default");
   const file = readConfigText(paths.config) === undefined ? null : paths.config;
   if (json) terminal.out(`${JSON.stringify({ ok: true, file, keys: entries.length, set: set.length })}\n`);
@@ -19,9 +19,9 @@ export function check({ directory, texts, json, terminal }: CommandInput): numbe
   return 0;
 }
 
-export function explain({ directory, texts, json, terminal }: CommandInput): number {
+export async function explain({ directory, texts, json, terminal }: CommandInput): Promise<number> {
   const paths = dataPaths(directory);
-  const { entries } = loadConfiguration(paths, texts("set"));
+  const { entries } = await loadConfiguration(paths, texts("set"));
   if (json) {
     terminal.out(`${JSON.stringify(entries)}\n`);
     return 0;

@@ -3,13 +3,18 @@ import { configSchema, type ResolvedConfig, resolveConfig } from "../kernel/conf
 import type { ConfigLayer } from "../kernel/config-layers.ts";
 import { modules } from "../modules.ts";
 import { type DataPaths, readConfigText } from "../platform/paths.ts";
-import { parseToml } from "../platform/toml.ts";
 
 /** @throws OperoneError `invalid_input` with every problem. */
-export function loadConfiguration(paths: DataPaths, settings: readonly string[]): ResolvedConfig {
+export async function loadConfiguration(
+  paths: DataPaths,
+  settings: readonly string[],
+): Promise<ResolvedConfig> {
   const text = readConfigText(paths.config);
   const layers: ConfigLayer[] = [];
-  if (text !== undefined) layers.push({ source: "config.toml", ...parseToml(text, "config.toml") });
+  if (text !== undefined) {
+    const { parseToml } = await import("../platform/toml.ts");
+    layers.push({ source: "config.toml", ...parseToml(text, "config.toml") });
+  }
   layers.push({ source: "environment", environment: process.env });
   layers.push({ source: "--set", settings });
   return resolveConfig({ modules, layers });

@@ -28,7 +28,7 @@ export async function doctor({ directory, json, terminal }: CommandInput): Promi
 }
 
 async function offlineChecks(paths: DataPaths): Promise<readonly Check[]> {
-  const configuration = checkConfiguration(paths);
+  const configuration = await checkConfiguration(paths);
   return [
     checkDirectory(paths),
     configuration.check,
@@ -70,10 +70,12 @@ function checkDirectory({ directory }: DataPaths): Check {
   return ok(name, directory);
 }
 
-function checkConfiguration(paths: DataPaths): { readonly check: Check; readonly port: number | undefined } {
+async function checkConfiguration(
+  paths: DataPaths,
+): Promise<{ readonly check: Check; readonly port: number | undefined }> {
   const name = "configuration";
   try {
-    const { entries } = loadConfiguration(paths, []);
+    const { entries } = await loadConfiguration(paths, []);
     const port = entries.find((entry) => entry.key === "http.port")?.value;
     const set = entries.filter((entry) => entry.source !== "default").length;
     const check = ok(name, `good; ${set} of ${entries.length} keys set`);

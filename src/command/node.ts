@@ -45,7 +45,7 @@ export interface StartOptions {
 export async function startNode(options: StartOptions): Promise<RunningNode> {
   const { directory, settings, background } = options;
   const paths = prepareHome(directory);
-  const config = loadConfiguration(paths, settings);
+  const config = await loadConfiguration(paths, settings);
   const clock = systemClock();
   const lock = takeLock(paths, operoneVersion, clock.nowMs());
   const opened = openNodeLog(paths, clock, background);

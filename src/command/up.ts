@@ -1,9 +1,9 @@
 /** `operone up`: runs a node in this process, or starts one in the background and waits until it answers. */
 import { type ErrorCode, OperoneError } from "../kernel/error.ts";
-import { detachedFlag, reportStart, startDetached } from "../platform/detach.ts";
 import { dataPaths } from "../platform/paths.ts";
 import { restartWithoutInjection } from "../platform/self.ts";
 import { endSoon, onStopSignals, onUncaught } from "../platform/signals.ts";
+import { detachedFlag, reportStart } from "../platform/start-report.ts";
 import type { CommandInput } from "./command.ts";
 import { prepareHome } from "./home.ts";
 import { type RunningNode, startNode } from "./node.ts";
@@ -42,6 +42,7 @@ async function upDetached({ directory, texts, json, terminal }: CommandInput): P
   const paths = dataPaths(directory);
   const settings = texts("set").flatMap((setting) => ["--set", setting]);
   const argv = ["up", "--data", directory, ...settings, ...(json ? ["--json"] : [])];
+  const { startDetached } = await import("../platform/detach.ts");
   const { pid, report } = await startDetached(argv, paths.output, startTimeoutMs);
   if (report === undefined) {
     throw new OperoneError(

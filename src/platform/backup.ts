@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { createTarPacker } from "modern-tar";
+import type { createTarPacker } from "modern-tar";
 import { OperoneError } from "../kernel/error.ts";
 import type { Backups, Clock } from "../kernel/ports.ts";
 import {
@@ -45,7 +45,9 @@ export function dataBackups(options: BackupOptions): Backups {
 }
 
 async function* packed(options: BackupOptions): AsyncGenerator<Uint8Array> {
-  const { readable, controller } = createTarPacker();
+  // Loaded when a backup is made, not when a node starts.
+  const tar = await import("modern-tar");
+  const { readable, controller } = tar.createTarPacker();
   const reader = readable.getReader();
   const temporary = new Set<string>();
   const packing = pack(options, controller, temporary).catch((error) => controller.error(error));

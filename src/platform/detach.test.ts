@@ -2,7 +2,8 @@ import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DetachReport, startDetached } from "./detach.ts";
+import { startDetached } from "./detach.ts";
+import type { DetachReport } from "./start-report.ts";
 
 const made: string[] = [];
 function output(): string {
@@ -14,7 +15,7 @@ afterEach(() => {
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
 });
 
-const detach = JSON.stringify(join(import.meta.dir, "detach.ts"));
+const detach = JSON.stringify(join(import.meta.dir, "start-report.ts"));
 
 function reporting(report: DetachReport, after = ""): readonly string[] {
   const program = `const { reportStart } = await import(${detach}); reportStart(${JSON.stringify(report)}); ${after}`;

@@ -1,20 +1,13 @@
 /** Starts a node in the background and learns whether it came up. */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
-import { type ErrorCode, isErrorCode } from "../kernel/error.ts";
+import { closeSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import { isErrorCode } from "../kernel/error.ts";
 import { cleanSelfEnvironment, selfCommand } from "./self.ts";
+import { type DetachReport, detachedFlag, reportDescriptor } from "./start-report.ts";
 
-/** The descriptor on which the child tells how its start went, as one JSON document. */
-const reportDescriptor = 3;
-/** Tells the child that somebody reads that descriptor. */
-export const detachedFlag = "--detached-child";
 /** The output of earlier starts is kept up to this size, in one older file. */
 const outputBytesMax = 4 * 1024 * 1024;
 const reportBytesMax = 64 * 1024;
-
-export type DetachReport =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly code: ErrorCode; readonly text: string };
 
 export interface Detached {
   readonly pid: number;
@@ -54,14 +47,6 @@ export async function startDetached(
       text: outputSince(outputFile, startBytes),
     },
   };
-}
-
-/** The child's side. Nobody may be reading any more, and that is no failure of the node. */
-export function reportStart(report: DetachReport): void {
-  try {
-    writeSync(reportDescriptor, JSON.stringify(report));
-    closeSync(reportDescriptor);
-  } catch {}
 }
 
 function openOutput(file: string): number {

@@ -1,5 +1,4 @@
 /** Tells a process from a later one that got the same number. */
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
@@ -9,8 +8,8 @@ import { readFileSync } from "node:fs";
 export function startMarkOf(pid: number): string | undefined {
   if (process.platform === "linux") return linuxStartMark(pid);
   if (process.platform === "win32") return windowsAlive(pid);
-  const asked = spawnSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8", timeout: 5_000 });
-  const text = asked.stdout?.trim() ?? "";
+  const asked = Bun.spawnSync(["ps", "-o", "lstart=", "-p", String(pid)], { timeout: 5_000 });
+  const text = asked.stdout.toString().trim();
   return text === "" ? undefined : text;
 }
 
