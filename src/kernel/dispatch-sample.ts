@@ -21,6 +21,13 @@ function never(): Promise<never> {
 export const seen: { signal: AbortSignal | undefined } = { signal: undefined };
 const operations: readonly Operation[] = [
   define({ ...base, name: "echo", effect: "read", run: (_, { word }) => word }),
+  define({
+    ...base,
+    name: "named",
+    effect: "read",
+    input: v.strictObject({ name: v.string() }),
+    run: (_, { name }) => name,
+  }),
   define({ ...base, name: "save", effect: "write", run: (_, { word }) => word }),
   define({ ...base, name: "kill", effect: "destroy", run: (_, { word }) => word }),
   define({ ...base, name: "hidden", effect: "read", surfaces: ["cli"], run: () => "x" }),

@@ -34,6 +34,20 @@ test("input is validated, and each problem is named", async () => {
   await assert.rejects(call("echo", { input: 5 }), { code: "invalid_input" });
 });
 
+test("a missing key and a mistyped one are told apart, and the nearest name is offered", async () => {
+  const { call } = setUp();
+  await assert.rejects(call("named", {}), /name: is missing$/);
+  await assert.rejects(
+    call("named", { input: { name: "a", nmae: 1 } }),
+    /nmae: there is no such key; did you mean "name"\?/,
+  );
+  await assert.rejects(call("named", { input: { name: "a", other: 1 } }), /other: there is no such key$/);
+  const error = await call("named", { input: { name: 5, other: "x".repeat(9_999) } }).catch(
+    (caught) => caught,
+  );
+  assert.ok(error.message.length < 1_000);
+});
+
 test("an unexpected error keeps its text and stack to the log", async () => {
   const { call, log } = setUp();
   const error = await call("throws").catch((caught: OperoneError) => caught);
