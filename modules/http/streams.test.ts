@@ -91,6 +91,39 @@ describe("a client that leaves", () => {
   });
 });
 
+describe("an upload", () => {
+  test.each(["sip", "taste"])("is not swallowed when the operation stops reading: %s", async (name) => {
+    const client = await rawClient(node.port);
+    const binary = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
+    client.send(head(node, `/v1/odd/${name}`, binary).replace("GET", "POST"));
+    const chunk = Buffer.from(`10000\r\n${"x".repeat(65_536)}\r\n`);
+    let sentBytes = 0;
+    const pour = () => {
+      for (; client.socket.write(chunk); sentBytes += chunk.length);
+      sentBytes += chunk.length;
+      client.socket.once("drain", pour);
+    };
+    pour();
+    // Gigabytes would pass in this time.
+    for (let i = 0; i < 5; i++) await busy();
+    expect(sentBytes).toBeLessThan(64 * 1024 * 1024);
+    client.socket.destroy();
+  });
+
+  test("that nobody reads does not hide that its client left", async () => {
+    const { ended } = node.happened;
+    const client = await rawClient(node.port);
+    const binary = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
+    client.send(
+      head(node, "/v1/odd/sip", binary).replace("GET", "POST") +
+        `10000\r\n${"x".repeat(65_536)}\r\n`.repeat(20),
+    );
+    await node.until(() => node.kernel.view.callsInFlight() > 0);
+    client.socket.destroy();
+    await node.until(() => node.happened.ended > ended);
+  });
+});
+
 test("bytes go up and items come down at the same time", async () => {
   const client = await rawClient(node.port);
   const upload = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";

@@ -184,14 +184,40 @@ test("bytes are taken as a stream with the input in the query, and the JSON form
 });
 
 test("bytes are read only as fast as the operation reads them", async () => {
-  let given = 0;
-  const endless = function* () {
-    for (;;) yield new Uint8Array(++given);
-  };
-  const { bytes, ended, stop } = uploadOf(requestOf(pieces(endless())));
+  const clock = simulatedClock();
+  const { body, given } = counted();
+  const { bytes, ended, stop } = uploadOf(requestOf(body), clock);
   const iterator = bytes[Symbol.asyncIterator]();
   for (let i = 0; i < 3; i++) await iterator.next();
-  assert.ok(given <= 5, `${given} chunks were taken for 3`);
+  await clock.advance(60_000);
+  assert.ok(given() <= 5, `${given()} chunks were taken for 3`);
   assert.equal(ended(), false);
   stop();
 });
+
+test("what the operation does not want is taken slowly, until the answer is over", async () => {
+  const clock = simulatedClock();
+  const { body, given } = counted();
+  const { bytes, stop } = uploadOf(requestOf(body), clock);
+  for await (const _ of bytes) break;
+  const before = given();
+  await clock.advance(10_000);
+  assert.ok(given() - before >= 30 && given() - before <= 50, `${given() - before} chunks in 10 s`);
+  stop();
+  const after = given();
+  await clock.advance(10_000);
+  assert.ok(given() - after <= 1);
+  assert.equal(clock.timers, 0);
+});
+
+/** An endless body that counts its pieces. */
+function counted() {
+  let given = 0;
+  const endless = function* () {
+    for (;;) {
+      given++;
+      yield new Uint8Array(100);
+    }
+  };
+  return { body: pieces(endless()), given: () => given };
+}

@@ -119,29 +119,51 @@ export interface Upload {
   stop(): void;
 }
 
-export function uploadOf(request: Request): Upload {
+/**
+ * While nothing is read of a connection, nothing is heard of it either, its end included. So what the operation does
+ * not want is still taken, a piece at a time: slow enough to cost nothing, and fast enough to hear a client leave.
+ */
+const trickleMs = 250;
+
+export function uploadOf(request: Request, timer: Timer): Upload {
   const reader = request.body?.getReader();
   let ended = reader === undefined;
-  const stop = () => void reader?.cancel().catch(() => {});
-  const steps: AsyncIterableIterator<Uint8Array> = {
+  let stopped = false;
+  const read = async () => {
+    if (ended || reader === undefined) return undefined;
+    const step = await reader.read();
+    if (step.done) ended = true;
+    return step.value;
+  };
+  const trickle = async () => {
+    while (!ended && !stopped) {
+      await new Promise<void>((resolve) => void timer.after(trickleMs, resolve));
+      if (!stopped) await read();
+    }
+  };
+  const bytes: AsyncIterableIterator<Uint8Array> = {
     async next() {
-      if (ended || reader === undefined) return { done: true, value: undefined };
-      const step = await reader.read().catch(() => {
+      const value = await read().catch(() => {
         throw clientGone();
       });
-      if (!step.done) return { done: false, value: step.value };
-      ended = true;
-      return { done: true, value: undefined };
+      return value === undefined ? { done: true, value } : { done: false, value };
     },
     async return() {
-      if (!ended) stop();
+      void trickle().catch(() => {});
       return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
-  return { bytes: steps, ended: () => ended, stop };
+  return {
+    bytes,
+    ended: () => ended,
+    stop() {
+      stopped = true;
+      void reader?.cancel().catch(() => {});
+    },
+  };
 }
 
 /** The media type of a body without its parameters. @throws OperoneError `unsupported_media` */

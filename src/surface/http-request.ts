@@ -75,7 +75,7 @@ export async function readAsked(
   if (operation.takes === "bytes") {
     const type = bodyMediaType(request, bytesOrJson);
     if (type === mediaType.bytes) {
-      return { ...queryAsked(request, operation, query), upload: uploadOf(request) };
+      return { ...queryAsked(request, operation, query), upload: uploadOf(request, timer) };
     }
   } else bodyMediaType(request, onlyJson);
   const node = onlyNode(request, query);

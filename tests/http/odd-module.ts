@@ -16,6 +16,17 @@ const plain = { summary: "Odd", needs: [], input: v.strictObject({}) } as const;
 const chunk = new Uint8Array(65_536).fill(65);
 const line = "x".repeat(1_000);
 
+function untilAborted(happened: Happened, signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = () => {
+      happened.ended++;
+      reject(signal.reason);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}
+
 const operations: readonly Operation<Happened>[] = [
   op({
     ...plain,
@@ -32,12 +43,7 @@ const operations: readonly Operation<Happened>[] = [
     deadlineMs: 0,
     run: (happened, _, { signal }) => {
       happened.started++;
-      return new Promise<null>((_resolve, reject) => {
-        signal.addEventListener("abort", () => {
-          happened.ended++;
-          reject(signal.reason);
-        });
-      });
+      return untilAborted(happened, signal);
     },
   }),
   op({
@@ -146,19 +152,31 @@ const operations: readonly Operation<Happened>[] = [
   op({
     ...plain,
     name: "sip",
+    summary: "Take the first bytes, want no more, and wait",
     effect: "write",
     takes: "bytes",
     output: v.null(),
     deadlineMs: 0,
     run: async (happened, _, { bytes, signal }) => {
-      happened.started++;
       for await (const part of bytes) {
         happened.takenBytes += part.length;
         break;
       }
-      return new Promise<null>((_resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      });
+      return untilAborted(happened, signal);
+    },
+  }),
+  op({
+    ...plain,
+    name: "taste",
+    summary: "Take the first bytes, and wait with the others at hand",
+    effect: "write",
+    takes: "bytes",
+    output: v.null(),
+    deadlineMs: 0,
+    run: async (happened, _, { bytes, signal }) => {
+      const { value } = await bytes[Symbol.asyncIterator]().next();
+      happened.takenBytes += value?.length ?? 0;
+      return untilAborted(happened, signal);
     },
   }),
   op({
