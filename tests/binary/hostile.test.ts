@@ -106,10 +106,9 @@ test("what BUN_OPTIONS preloads into the program that starts is not in the node"
   await node.stop();
 });
 
-test("BUN_OPTIONS opens no debugger on the node, in the foreground or the background", async () => {
-  const env = { BUN_OPTIONS: "--inspect=127.0.0.1:0" };
+test("BUN_INSPECT opens no debugger on the node, in the foreground or the background", async () => {
+  const env = { BUN_INSPECT: "ws://127.0.0.1:0/debug" };
   const node = await startNode({ env });
-  expect(node.errors()).not.toContain("PWNED");
   const listening = await node.run(["shell", "run", "--", "cat", `/proc/${node.welcome.pid}/net/tcp`]);
   expect(listening.code).toBe(0);
   const own = Number(new URL(node.address).port).toString(16).toUpperCase().padStart(4, "0");
@@ -124,7 +123,7 @@ test("BUN_OPTIONS opens no debugger on the node, in the foreground or the backgr
   const directory = join(folder(), "d");
   expect((await run(["up", "--detach", "--data", directory, "--set", "http.port=0"], { env })).code).toBe(0);
   const { pid } = await Bun.file(join(directory, "running.json")).json();
-  expect(await Bun.file(`/proc/${pid}/environ`).text()).not.toContain("BUN_OPTIONS");
+  expect(await Bun.file(`/proc/${pid}/environ`).text()).not.toContain("BUN_INSPECT");
   await run(["down", "--data", directory]);
 });
 
