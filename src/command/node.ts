@@ -60,7 +60,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     removeUnfinished([directory, ...modules.map((module) => join(directory, module.id))]);
     kernel = await bootModules(paths, config.values, clock, opened);
     await requiredReady(kernel);
-    return { paths, addresses: await addressesOf(kernel), kernel, log: opened.log, stop };
+    const addresses = await addressesOf(kernel);
+    opened.log.info("started", { version: operoneVersion, addresses });
+    return { paths, addresses, kernel, log: opened.log, stop };
   } catch (error) {
     await stop();
     throw error;

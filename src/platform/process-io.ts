@@ -69,9 +69,10 @@ export function stdinStream(): ReadableStream<Uint8Array> {
   return Bun.stdin.stream();
 }
 
+/** For its owner alone: what is saved may be a backup, which holds keys. */
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = `${path}.${process.pid}.part`;
-  const file = createWriteStream(temporary, { flags: "wx" });
+  const file = createWriteStream(temporary, { flags: "wx", mode: 0o600 });
   try {
     for await (const chunk of chunks) {
       if (!file.write(chunk)) await once(file, "drain");

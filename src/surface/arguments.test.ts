@@ -11,6 +11,7 @@ const run = operationsOf<null>("shell")({
   effect: "write",
   needs: [],
   takes: "bytes",
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({
     argv: v.array(v.string()),
     workDirectory: v.optional(v.string()),
@@ -106,4 +107,17 @@ test("a command line made from an input guards the words of a list", () => {
     argumentsFromInput(run, { argv: ["ls", "-l"], deep: false, labels: [], workDirectory: "-x" }),
     ["--no-deep", "--labels:json=[]", "--work-directory=-x", "--", "ls", "-l"],
   );
+});
+
+test("a node is named only for what can run on another one", () => {
+  const here = operationsOf<null>("shell")({
+    name: "here",
+    summary: "Run here",
+    effect: "read",
+    needs: [],
+    input: v.strictObject({}),
+    output: v.null(),
+    run: () => null,
+  });
+  assert.throws(() => parseArguments(here, ["--node", "pi"]), /--node/);
 });

@@ -21,7 +21,11 @@ export interface CallOption {
 
 /** Options beside an operation's own. No input may use these names; a test checks it for every operation. */
 export const callOptions = {
-  node: { value: "NODE", summary: "Run it on another node: a name, a peer id, any, all, gpu=true" },
+  node: {
+    value: "NODE",
+    summary: "Run it on another node: a name, a peer id, any, all, gpu=true",
+    for: ({ surfaces }) => surfaces.includes("mesh"),
+  },
   json: { summary: "Print the plain JSON value, or one item a line" },
   input: {
     value: "JSON",
