@@ -4,11 +4,12 @@ import { isAbsolute } from "node:path";
 import type { Subprocess } from "bun";
 import { OperoneError } from "../kernel/error.ts";
 import type { Child, ChildExit, Processes, SpawnOptions } from "../kernel/ports.ts";
+import { ChildFamily, type FamilySystem, send } from "./child-family.ts";
 import { type ChildLedger, childLedger, noLedger } from "./child-ledger.ts";
 import { PipeReader, PipeWriter } from "./child-streams.ts";
 import { cleanEnvironment } from "./environment.ts";
 import { closePipe, openPipe, type Pipe } from "./pipes.ts";
-import { familyOf, type ProcessTable, readProcess, readProcessTable } from "./process-table.ts";
+import { type ProcessTable, readProcess, readProcessTable } from "./process-table.ts";
 import { spawnFailure } from "./spawn-failure.ts";
 
 export interface ProcessesOptions {
@@ -34,12 +35,13 @@ export function systemProcesses({ ledger: path, pipes }: ProcessesOptions = {}):
     }
     return table;
   };
+  const system: FamilySystem = { send, table: freshTable, process: readProcess };
   const running = new Set<number>();
   const openOne = (large: boolean) =>
     pipes === "bun" ? undefined : openPipe(large && running.size < largePipesMax);
   return {
     spawn(options) {
-      const child = spawn(options, new Pipes(options, openOne), ledger, freshTable);
+      const child = spawn(options, new Pipes(options, openOne), ledger, system);
       running.add(child.pid);
       void child.exited.then(() => running.delete(child.pid));
       return child;
@@ -49,15 +51,12 @@ export function systemProcesses({ ledger: path, pipes }: ProcessesOptions = {}):
   };
 }
 
-function spawn(
-  options: SpawnOptions,
-  pipes: Pipes,
-  ledger: ChildLedger,
-  freshTable: () => ProcessTable,
-): Child {
+function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system: FamilySystem): Child {
+  let started: BunChild | undefined;
   try {
     assertWorkingDirectory(options.workingDirectory);
     const child = start(options, pipes);
+    started = child;
     ledger.started(child.pid);
     const exited = child.exited.then((): ChildExit => {
       ledger.ended(child.pid);
@@ -66,7 +65,8 @@ function spawn(
         : { code: null, signal: String(child.signalCode) };
     });
     const stdin = pipes.writer(child);
-    const family = new Family(child, freshTable);
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+    const family = new ChildFamily(child.pid, hasEnded, system);
     return {
       pid: child.pid,
       stdout: pipes.reader("stdout", child),
@@ -77,6 +77,8 @@ function spawn(
       exited,
     };
   } catch (error) {
+    // Out of descriptors after the start: nobody would own it.
+    started?.kill("SIGKILL");
     pipes.closeAll();
     throw spawnFailure(options, error);
   }
@@ -168,74 +170,5 @@ class Pipes {
   writer(child: BunChild): PipeWriter {
     if (this.#stdin !== undefined) return PipeWriter.ofDescriptor(this.#stdin.write);
     return new PipeWriter(typeof child.stdin === "object" ? child.stdin : undefined);
-  }
-}
-
-/** The child with all that it started. */
-class Family {
-  readonly #child: BunChild;
-  readonly #freshTable: () => ProcessTable;
-  /** Pid and start of those outside the group that were seen: once their parents are dead nothing leads to them. */
-  readonly #strays = new Map<number, string>();
-
-  constructor(child: BunChild, freshTable: () => ProcessTable) {
-    this.#child = child;
-    this.#freshTable = freshTable;
-  }
-
-  kill(signal: Parameters<Child["kill"]>[0]): boolean {
-    const { pid } = this.#child;
-    if (process.platform === "win32") return this.#killWindows(signal);
-    const ended = this.#child.exitCode !== null || this.#child.signalCode !== null;
-    // A group keeps its number from being used again. So when a process has it, the group is gone.
-    const reused = ended && send(pid, 0);
-    const groupThere = !reused && send(-pid, 0);
-    const forAll = signal === "SIGTERM" || signal === "SIGKILL";
-    const mayHaveStrays = groupThere || !ended || this.#strays.size > 0;
-    // Looked for before anyone dies: a dead parent no longer leads to its children.
-    if (forAll && mayHaveStrays) this.#findStrays(reused);
-    const reached = groupThere && send(-pid, signal);
-    if (signal === 0) return (reached && this.#hasLiving(ended)) || this.#hasLivingStrays();
-    if (!forAll) return reached;
-    return [...this.#strays.keys()].map((stray) => send(stray, signal)).includes(true) || reached;
-  }
-
-  /** A group counts its zombies; where nobody collects orphans, as in a container, they stay for ever. */
-  #hasLiving(ended: boolean): boolean {
-    const table: ProcessTable = ended ? this.#freshTable() : new Map();
-    return table.size === 0 || [...table.values()].some(({ group }) => group === this.#child.pid);
-  }
-
-  #hasLivingStrays(): boolean {
-    return [...this.#strays].some(([pid, startTicks]) => readProcess(pid)?.startTicks === startTicks);
-  }
-
-  /** Those in the session or below it that left the group: a shell's background jobs, a `setsid` with its parent alive. */
-  #findStrays(reused: boolean): void {
-    const { pid } = this.#child;
-    const table = this.#freshTable();
-    for (const [stray, startTicks] of this.#strays) {
-      if (table.get(stray)?.startTicks !== startTicks) this.#strays.delete(stray);
-    }
-    for (const row of familyOf(reused ? undefined : pid, table, this.#strays.keys())) {
-      if (reused || row.group !== pid) this.#strays.set(row.pid, row.startTicks);
-    }
-  }
-
-  #killWindows(signal: Parameters<Child["kill"]>[0]): boolean {
-    const { pid } = this.#child;
-    if (signal === 0 || this.#child.exitCode !== null) return this.#child.exitCode === null;
-    return Bun.spawnSync(["taskkill", "/T", "/F", "/PID", String(pid)]).exitCode === 0;
-  }
-}
-
-/** False when there is nobody who could get it. */
-function send(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(pid, signal);
-    return true;
-  } catch (error) {
-    // Somebody is there, and is another user's.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
