@@ -1,5 +1,5 @@
 /** A node from the compiled file, with a data directory of its own and a port of the system's choice. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binary } from "./subject.ts";
@@ -64,7 +64,16 @@ export function folder(name = "n"): string {
 export async function cleanUp(): Promise<void> {
   for (const child of running) child.kill("SIGKILL");
   await Promise.all([...running].map((child) => child.exited));
+  for (const path of folders) endBackgroundNodes(path);
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+}
+
+/** A failed test leaves the node that it started in the background; the folder is ours, so the node is too. */
+function endBackgroundNodes(path: string): void {
+  for (const file of new Bun.Glob("**/running.json").scanSync({ cwd: path, absolute: true, dot: true })) {
+    const { pid } = JSON.parse(readFileSync(file, "utf8")) as { readonly pid: number };
+    if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  }
 }
 
 /** Nothing of the caller's environment but what programs need to be found. */
