@@ -98,6 +98,15 @@ describe("refused texts", () => {
   }
 });
 
+test("what means another file in every folder is told from names and whole paths", () => {
+  const relative = (windows: boolean, ...programs: readonly string[]) =>
+    programs.map((program) => isRelativePath(program, windows));
+  expect(relative(false, "./a", "a/b", "../a", "~/a", "C:/a", "-/a")).toEqual(Array(6).fill(true));
+  expect(relative(false, "a", "/a", "//a", "~", "a\\b", "C:a", "")).toEqual(Array(7).fill(false));
+  expect(relative(true, ".\\a", "a\\b", "a/b", "\\a", "/a", "C:a", "~/a")).toEqual(Array(7).fill(true));
+  expect(relative(true, "a", "a.exe", "C:\\a", "c:/a", "\\\\host\\a", "")).toEqual(Array(6).fill(false));
+});
+
 /** Words that try the syntax. */
 const word = fc.oneof(
   fc.string({ maxLength: 6 }),

@@ -38,16 +38,20 @@ export function parsePattern(text: string): CommandPattern | string {
     return "** stands for all further words, so it must be the last";
   }
   const [program] = parts;
-  if (typeof program === "string" && isRelativePath(program)) {
+  if (typeof program === "string" && isRelativePath(program) && !program.startsWith("~/")) {
     return `a program is judged by its whole path; write /.../${baseName(program)}`;
   }
   if (program === "") return "its first word, the program, is empty";
   return parts;
 }
 
-/** A path that means another file in every folder. A bare name is none: it is looked up in PATH. */
-export function isRelativePath(program: string): boolean {
-  return program.includes("/") && !program.startsWith("/") && !/^(~\/|[A-Za-z]:)/.test(program);
+/**
+ * A path that means another file in every folder; "~/x" too, for nobody expands it in a program's name. A bare name is
+ * none: it is looked up in PATH.
+ */
+export function isRelativePath(program: string, windows = process.platform === "win32"): boolean {
+  if (!windows) return program.includes("/") && !program.startsWith("/");
+  return /[\\/]|^[A-Za-z]:/.test(program) && !/^([A-Za-z]:[\\/]|[\\/]{2})/.test(program);
 }
 
 function baseName(path: string): string {

@@ -87,11 +87,23 @@ test("a program named by a relative path is judged by its place", () => {
   expect(decisionOf(grants, { argv: ["x/../build"], workingDirectory: "/srv/app" })).toBe("deny");
 });
 
+test("nothing but a path below the named home is covered by ~/, and no folder named ~", () => {
+  const grants = [{ scope: { commands: ["~/bin/tool"] } }];
+  expect(decisionOf(grants, { argv: ["bin/tool"], workingDirectory: "~" })).toBe("allow");
+  expect(decisionOf(grants, { argv: ["./tool"], workingDirectory: "~/bin" })).toBe("allow");
+  // As a program's name it is the folder "~" of whatever folder the command starts in.
+  expect(decisionOf(grants, { argv: ["~/bin/tool"], workingDirectory: "/tmp" })).toBe("deny");
+  expect(decisionOf(grants, { argv: ["~/bin/tool"], workingDirectory: "~" })).toBe("deny");
+  expect(decisionOf(grants, { argv: ["./~/bin/tool"], workingDirectory: "/tmp" })).toBe("deny");
+  expect(decisionOf([{ scope: { commands: ["C:/tool"] } }], { argv: ["C:/tool"] })).toBe("deny");
+});
+
 test("a scope says what is wrong with it", () => {
   for (const scope of [
     { commands: "git" },
     { commands: ["git log*"] },
     { commands: ["./git"] },
+    { commands: ["C:/git"] },
     { commands: ["git"], environment: [""] },
     { commands: ["git"], extra: true },
     {},

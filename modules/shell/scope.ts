@@ -21,7 +21,7 @@ export const CommandScope = v.strictObject({
     v.array(Pattern),
     v.maxLength(limits.patternsMax),
     v.description(
-      'Patterns over the argument vector, word by word: "git status" is exactly that, * is any one word, ** at the end is any further words, quotes as in a shell. A program that is named by a relative path is judged by its whole path.',
+      'Patterns over the argument vector, word by word: "git status" is exactly that, * is any one word, ** at the end is any further words, quotes as in a shell. A program that is named by a relative path is judged by its whole path. A deny holds for this spelling alone, and most programs can be started in other ways: allow what is needed instead.',
     ),
   ),
   environment: v.optional(
