@@ -2,6 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Holder } from "../../src/platform/lock.ts";
+import { startMarkOf } from "../../src/platform/process-identity.ts";
 import { binary } from "./subject.ts";
 
 export interface Outcome {
@@ -71,8 +73,8 @@ export async function cleanUp(): Promise<void> {
 /** A failed test leaves the node that it started in the background; the folder is ours, so the node is too. */
 function endBackgroundNodes(path: string): void {
   for (const file of new Bun.Glob("**/running.json").scanSync({ cwd: path, absolute: true, dot: true })) {
-    const { pid } = JSON.parse(readFileSync(file, "utf8")) as { readonly pid: number };
-    if (isAlive(pid)) process.kill(pid, "SIGKILL");
+    const { pid, startMark } = JSON.parse(readFileSync(file, "utf8")) as Holder;
+    if (startMarkOf(pid) === startMark) process.kill(pid, "SIGKILL");
   }
 }
 
