@@ -124,6 +124,21 @@ describe("interact", () => {
     expect(exit).toMatchObject({ code: null, signal: "SIGINT", reason: "exited" });
   });
 
+  test("a command that reads nothing holds back who writes to it", async () => {
+    await using node = await shellNode();
+    let takenBytes = 0;
+    const sent = async function* () {
+      for (;;) {
+        yield { stdin: "x".repeat(100_000) };
+        takenBytes += 100_000;
+      }
+    };
+    const running = node.run({ argv: ["sleep", "0.5"] }, { operation, messages: sent() });
+    expect((await running).exit.code).toBe(0);
+    // What waits, one message, and what the pipe holds.
+    expect(takenBytes).toBeLessThan(2_500_000);
+  });
+
   test("a message of another form ends the command", async () => {
     await using node = await shellNode();
     const running = node.run({ argv: ["cat"] }, { operation, messages: messages({ signal: "SIGSTOP" }) });

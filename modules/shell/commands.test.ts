@@ -99,6 +99,10 @@ describe("environment", () => {
     await expect(node.run({ argv: ["env"], secrets: { A: "missing" } })).rejects.toMatchObject({
       code: "not_found",
     });
+    await expect(node.run({ argv: ["no-such"], secrets: { PATH: "db" } })).rejects.toMatchObject({
+      code: "invalid_input",
+      message: expect.not.stringContaining("hunter2"),
+    });
     await expect(
       node.run({ argv: ["env"], secrets: { A: "db" }, environment: { A: "x" } }),
     ).rejects.toMatchObject({ code: "invalid_input" });

@@ -73,6 +73,11 @@ const secrets = v.optional(
   v.pipe(
     v.record(VariableName, v.pipe(v.string(), v.nonEmpty(), v.maxLength(128))),
     v.maxEntries(limits.variablesMax),
+    // Whoever looks for a program in vain is told where.
+    v.check(
+      (names) => !Object.keys(names).some((name) => /^path$/i.test(name)),
+      "PATH holds no secret: messages show it",
+    ),
     v.description(
       "Variables that get the value of a secret, as VARIABLE=NAME; each name needs access.secret.use. The command can print them.",
     ),
