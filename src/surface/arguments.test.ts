@@ -119,5 +119,5 @@ test("a node is named only for what can run on another one", () => {
     output: v.null(),
     run: () => null,
   });
-  assert.throws(() => parseArguments(here, ["--node", "pi"], "operone shell here"), /--node/);
+  assert.throws(() => parseArguments(here, "operone shell here", ["--node", "pi"]), /--node/);
 });
