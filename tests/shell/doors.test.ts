@@ -118,7 +118,7 @@ test("what is not granted never runs, through no door", async () => {
     { argv: ["env", "touch", marker] },
     { argv: ["./touch", marker], workingDirectory: "/bin" },
     { argv: ["echo"], environment: { PATH: folder } },
-    { argv: ["echo"], secrets: { PATH: "x" } },
+    { argv: ["echo"], secrets: { IFS: "x" } },
   ];
   for (const door of doorsOf({ view: node.kernel.view, caller, sets: [set] })) {
     for (const operation of ["shell.run", "shell.interact"]) {
