@@ -200,7 +200,8 @@ describe("exit", () => {
         expect.objectContaining({ code, message: expect.stringMatching(message) }),
       );
     }
-    if (linux) expect(pipesOpen()).toBe(before);
+    // Fewer is fine: a pipe of the test before may have closed meanwhile.
+    if (linux) expect(pipesOpen()).toBeLessThanOrEqual(before);
   });
 });
 
