@@ -98,6 +98,16 @@ describe("output", () => {
     expect(stdout.toString()).toBe("late\n");
   });
 
+  test("a daemon that goes on writing to the pipe holds the call until its time is over", async () => {
+    if (!linux) return;
+    await using node = await shellNode();
+    const chatty = `setsid sh -c 'echo $$; while sleep 0.05; do echo x || exit; done' & sleep 0.2; exit 4`;
+    const iterator = await node.items(sh(chatty, { timeoutMs: 1_000 }));
+    const [pid = 0] = await pidsFrom(iterator, 1);
+    expect((await outcomeOf(iterator)).exit).toMatchObject({ code: 4, reason: "timeout" });
+    await until(() => !alive(pid));
+  });
+
   test("a daemon that holds the pipe cannot hold the call", async () => {
     if (!linux) return;
     await using node = await shellNode();

@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { Checks } from "../../src/kernel/ports.ts";
+import { systemProcesses } from "../../src/platform/processes.ts";
+import { shellNode } from "../../tests/shell/shell-node.ts";
+
+test("the diagnosis says that commands are not confined, and what to do", async () => {
+  await using node = await shellNode();
+  const check = node.kernel
+    .service(Checks)
+    .all()
+    .find(({ name }) => name === "commands");
+  expect(await check?.run(new AbortController().signal)).toMatchObject({
+    verdict: "warning",
+    found: expect.stringContaining("unconfined"),
+    fix: expect.stringContaining("shell.unconfined"),
+  });
+});
+
+test("what a killed node left running is ended before the first command starts, and told", async () => {
+  const processes = systemProcesses();
+  const order: string[] = [];
+  const leftovers = Promise.withResolvers<number>();
+  await using node = await shellNode(
+    {},
+    {},
+    {
+      processes: {
+        ...processes,
+        endLeftovers: () => leftovers.promise,
+        spawn: (options) => {
+          order.push("spawn");
+          return processes.spawn(options);
+        },
+      },
+    },
+  );
+  const running = node.run({ argv: ["true"] });
+  await Bun.sleep(20);
+  order.push("ended");
+  leftovers.resolve(2);
+  expect((await running).exit.code).toBe(0);
+  expect(order).toEqual(["ended", "spawn"]);
+  expect(node.log.entries).toContainEqual(
+    expect.objectContaining({ level: "warn", fields: expect.objectContaining({ ended: 2 }) }),
+  );
+});
