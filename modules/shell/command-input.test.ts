@@ -139,6 +139,20 @@ describe("interact", () => {
     expect(takenBytes).toBeLessThan(2_500_000);
   });
 
+  test("messages without end to a command that takes none, or that is gone, hold nobody up", async () => {
+    await using node = await shellNode();
+    for (const script of ["exec 0<&-; sleep 0.1; echo on", "echo on"]) {
+      for (const message of [{ stdin: "x" }, { close: true }, { signal: "SIGHUP" }]) {
+        const sent = async function* () {
+          for (;;) yield message;
+        };
+        const input = sh(`trap "" HUP; ${script}`);
+        const { stdout } = await node.run(input, { operation, messages: sent() });
+        expect(["on\n", ""]).toContain(stdout.toString());
+      }
+    }
+  });
+
   test("a message of another form ends the command", async () => {
     await using node = await shellNode();
     const running = node.run({ argv: ["cat"] }, { operation, messages: messages({ signal: "SIGSTOP" }) });

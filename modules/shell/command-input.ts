@@ -25,10 +25,15 @@ export function feedMessages(child: Child, source: AsyncIterable<CommandMessage>
     waitingBytes += bytes.length;
     writing = writing
       .then(() => child.writeStdin(bytes))
-      .catch(ignoreBrokenPipe)
+      .catch((error) => {
+        if (!isBrokenPipe(error)) throw error;
+        closed = true;
+      })
       .then(() => {
         waitingBytes -= bytes.length;
       });
+    // Its failure is told where it is waited for.
+    writing.catch(() => {});
   };
   return feed(
     source,
@@ -51,6 +56,10 @@ export function feedMessages(child: Child, source: AsyncIterable<CommandMessage>
   );
 }
 
+/** A source that never has to be waited for must not keep the node from everything else. */
+const turnLength = 256;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 function feed<T>(
   source: AsyncIterable<T>,
   child: Child,
@@ -65,10 +74,11 @@ function feed<T>(
   };
   const run = async () => {
     try {
-      for (;;) {
+      for (let count = 1; ; count++) {
         const { done, value } = await iterator.next();
         if (done === true || stopped) break;
         await take(value);
+        if (count % turnLength === 0) await turn();
       }
       await settled();
       child.closeStdin();
@@ -79,10 +89,6 @@ function feed<T>(
     }
   };
   return { done: run(), stop };
-}
-
-function ignoreBrokenPipe(error: unknown): void {
-  if (!isBrokenPipe(error)) throw error;
 }
 
 function isBrokenPipe(error: unknown): boolean {
