@@ -92,10 +92,12 @@ describe("a client that leaves", () => {
 });
 
 describe("an upload", () => {
+  const binary = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
+
   test.each(["sip", "taste"])("is not swallowed when the operation stops reading: %s", async (name) => {
-    const client = await rawClient(node.port);
-    const binary = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
-    client.send(head(node, `/v1/odd/${name}`, binary).replace("GET", "POST"));
+    const own = await startHttpNode();
+    const client = await rawClient(own.port);
+    client.send(head(own, `/v1/odd/${name}`, binary).replace("GET", "POST"));
     const chunk = Buffer.from(`10000\r\n${"x".repeat(65_536)}\r\n`);
     let sentBytes = 0;
     const pour = () => {
@@ -108,12 +110,15 @@ describe("an upload", () => {
     for (let i = 0; i < 5; i++) await busy();
     expect(sentBytes).toBeLessThan(64 * 1024 * 1024);
     client.socket.destroy();
+    // Ends what cannot know that its client left.
+    own.revoke();
+    await own.until(() => own.kernel.view.callsInFlight() === 0);
+    await own.stop();
   });
 
   test("that nobody reads does not hide that its client left", async () => {
     const { ended } = node.happened;
     const client = await rawClient(node.port);
-    const binary = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
     client.send(
       head(node, "/v1/odd/sip", binary).replace("GET", "POST") +
         `10000\r\n${"x".repeat(65_536)}\r\n`.repeat(20),
