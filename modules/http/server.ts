@@ -116,12 +116,18 @@ export class HttpService {
     return settings;
   }
 
+  /** Room that no token can fill is left for the owner, who must be able to revoke the token that fills the rest. */
+  #room({ kind }: Door): number {
+    const { requestsInFlightMax } = this.#options;
+    return kind === "unix" ? requestsInFlightMax + ownerRequestsMax : requestsInFlightMax;
+  }
+
   async #answer(door: Door, request: Request, server: HttpServer): Promise<Response | undefined> {
     try {
       const gate = this.#options.gate(door, request);
       const admission = gate instanceof Promise ? await gate : gate;
       if ("refused" in admission) return refusal(admission.refused);
-      if (this.#inFlight >= this.#options.requestsInFlightMax) return refusal(tooManyRequests);
+      if (this.#inFlight >= this.#room(door)) return refusal(tooManyRequests);
       const visit = this.#enter(request, server, admission.identity);
       if (request.headers.has("upgrade") && isWebSocket(request))
         return this.#upgrade(request, server, visit);
@@ -206,6 +212,9 @@ export class HttpService {
 function isWebSocket(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
+
+/** Beyond what all others may have in flight. */
+const ownerRequestsMax = 64;
 
 const tooManyRequests: Refusal = {
   code: "limited",

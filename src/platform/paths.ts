@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  statSync,
 } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
@@ -63,6 +64,17 @@ export const lockApplicationId = 0x4f50524e;
  * lock: see lock.ts.
  */
 export function isDataDirectory(directory: string): boolean {
+  try {
+    return hasOurLock(directory);
+  } catch (error) {
+    throw new OperoneError(
+      "forbidden",
+      `The data directory ${directory} cannot be looked at: ${reasonOf(error)}; use the user that runs its node`,
+    );
+  }
+}
+
+function hasOurLock(directory: string): boolean {
   const { lock } = dataPaths(directory);
   if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false;
   if (!lstatSync(lock, { throwIfNoEntry: false })?.isFile()) return false;
@@ -111,7 +123,14 @@ const configBytesMax = 1024 * 1024;
 export function readConfigText(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const { size } = lstatSync(file);
+    const facts = statSync(file);
+    if (!facts.isFile()) {
+      throw new OperoneError(
+        "invalid_input",
+        `${file} is no regular file; put the configuration itself there`,
+      );
+    }
+    const { size } = facts;
     if (size > configBytesMax) {
       throw new OperoneError("too_large", `${file} has ${size} bytes; at most ${configBytesMax} are read`);
     }

@@ -8,7 +8,15 @@ export interface Terminal {
   ask(question: string): Promise<string | undefined>;
 }
 
+/** A reader that has seen enough is no failure; a full disk is one, and is the output's, not ours. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`operone: the output cannot be written: ${error.message}\n`);
+  process.exit(1);
+}
+
 export function processTerminal(): Terminal {
+  if (process.stdout.listenerCount("error", onOutputError) === 0) process.stdout.on("error", onOutputError);
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

@@ -238,3 +238,13 @@ test("an answer without end is refused before it fills the memory", async () => 
   );
   await assert.rejects(itemsFrom(endless("text/event-stream")).then(collect), withCode("too_large"));
 });
+
+test("an input that does not fit beside a stream is refused with its length, and goes alone as JSON", async () => {
+  const { client, sent } = clientOf(() => json(null));
+  const long = { path: "x".repeat(20_000) };
+  const upload = client.call("sample.upload", long, { bytes: (async function* () {})() });
+  await assert.rejects(upload, withCode("too_large"));
+  assert.equal(sent.length, 0);
+  await client.call("sample.upload", long);
+  assert.equal(sent.length, 1);
+});

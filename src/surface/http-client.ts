@@ -90,8 +90,15 @@ function urlOf(
   for (const [name, text] of stringsFromInput(operation, input as Record<string, unknown>)) {
     url.searchParams.append(name, text);
   }
-  return url.href;
+  if (url.href.length <= urlLengthMax) return url.href;
+  throw new OperoneError(
+    "too_large",
+    `The input of "${id}" has ${url.href.length} characters; beside bytes or messages that stream in, at most ${urlLengthMax} can be sent. Put the long part into those, or send the input alone as a JSON body over HTTP`,
+  );
 }
+
+/** The server takes 16 KiB of request line and headers together. */
+const urlLengthMax = 14_000;
 
 function headersOf({ token, surface }: HttpClientOptions, call: ClientCallOptions): Record<string, string> {
   const key = call.idempotencyKey;
