@@ -72,6 +72,8 @@ export async function shellNode(
     config: { shell: config },
     clock,
     random: simulatedRandom(1),
+    // What runs when the node stops is not waited for as long as in earnest.
+    limits: { drainMs: 300 },
     log,
     provided: [
       [Checks, checkList()],
