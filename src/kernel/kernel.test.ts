@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as v from "valibot";
+import { OperoneError } from "./error.ts";
 import { type BootOptions, boot } from "./kernel.ts";
 import { defineModule, type Module, type Scope, service } from "./module.ts";
 import { operationsOf } from "./operation.ts";
@@ -95,6 +96,14 @@ test("a required module that fails rolls everything back and says why", async ()
   const broken = plain("b", () => Promise.reject(new Error("port 1 is taken")), { required: true });
   await assert.rejects(start([plain("a"), broken]), /required module "b" did not start: port 1 is taken/);
   assert.deepEqual(events, ["start a", "start b", "stop b", "stop a"]);
+});
+
+test("a required module that refuses its settings keeps the code of its refusal", async () => {
+  const { plain, start } = setUp();
+  const refuse = () => Promise.reject(new OperoneError("conflict", "port 1 is taken"));
+  await assert.rejects(start([plain("b", refuse, { required: true })]), { code: "conflict" });
+  const crash = () => Promise.reject(new Error("no disk"));
+  await assert.rejects(start([plain("b", crash, { required: true })]), { code: "unavailable" });
 });
 
 test("a failed optional module is shown with its reason, and takes only its own users with it", async () => {

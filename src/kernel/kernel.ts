@@ -93,7 +93,10 @@ export async function boot(options: BootOptions): Promise<Kernel> {
         `it requires "${missing}" of the module "${providers.get(missing)?.id}", which is not running`,
       );
     if (run.status !== "failed" || module.required !== true) return;
-    throw new OperoneError("unavailable", `The required module "${module.id}" did not start: ${run.reason}`);
+    throw new OperoneError(
+      run.failureCode,
+      `The required module "${module.id}" did not start: ${run.reason}`,
+    );
   };
   const stop = once(() => stopAll(dispatcher, [...runs.values()], limits, options.clock));
   try {

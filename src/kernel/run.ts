@@ -1,6 +1,6 @@
 /** One module while it runs: what it opened, its tasks, its state. */
 import type { Runnable } from "./dispatch.ts";
-import { OperoneError } from "./error.ts";
+import { type ErrorCode, OperoneError } from "./error.ts";
 import type { BootOptions, KernelLimits } from "./kernel.ts";
 import { withLimit } from "./limit.ts";
 import type { Module, ModuleState, Scope } from "./module.ts";
@@ -10,6 +10,8 @@ import { type SupervisorLimits, supervise } from "./supervisor.ts";
 export class ModuleRun implements Runnable {
   status: ModuleState = "starting";
   reason: string | undefined;
+  /** Of the failure, where it was an expected one: a wrong setting stays told apart from a passing trouble. */
+  failureCode: ErrorCode = "unavailable";
   state: unknown;
   ready: Promise<void> = Promise.resolve();
   readonly #module: Module;
@@ -61,7 +63,8 @@ export class ModuleRun implements Runnable {
     if (this.status === "stopped") return;
     this.status = "failed";
     this.reason = reason;
-    const stack = cause instanceof Error ? { stack: cause.stack } : {};
+    if (cause instanceof OperoneError) this.failureCode = cause.code;
+    const stack = cause instanceof Error && !(cause instanceof OperoneError) ? { stack: cause.stack } : {};
     this.#ports.log.error("Module failed", { module: this.#module.id, reason, ...stack });
     this.#onFailed(reason);
   }
