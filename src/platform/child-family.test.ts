@@ -90,3 +90,28 @@ test("processes of the kernel and the node's own family are no family of a child
   new ChildFamily(100, () => false, use).kill("SIGKILL");
   expect(use.sent).toEqual([[-100, "SIGKILL"]]);
 });
+
+test("one that leaves the group between the look at it and the signal gets its own", () => {
+  if (!linux) return;
+  const use = system([100, 1, 100, 100], [103, 100, 100, 100], [104, 100, 100, 100]);
+  const leaving: typeof use = {
+    ...use,
+    send(pid, signal) {
+      if (pid === -100 && signal === "SIGTERM") {
+        use.rows.delete(100);
+        use.rows.set(103, { pid: 103, parent: 1, group: 103, session: 103, startTicks: "t103" });
+        use.rows.set(104, { pid: 104, parent: 1, group: 104, session: 104, startTicks: "a stranger" });
+      }
+      return use.send(pid, signal);
+    },
+  };
+  const family = new ChildFamily(100, () => !use.rows.has(100), leaving);
+  expect(family.kill("SIGTERM")).toBe(true);
+  expect(use.sent).toEqual([
+    [-100, "SIGTERM"],
+    [103, "SIGTERM"],
+  ]);
+  expect(family.kill(0)).toBe(true);
+  use.rows.delete(103);
+  expect(family.kill(0)).toBe(false);
+});

@@ -19,6 +19,8 @@ export class ChildFamily {
   readonly #system: FamilySystem;
   /** Pid and start of those outside the group that were seen: once their parents are dead nothing leads to them. */
   readonly #strays = new Map<number, string>();
+  /** Those that the group held when it was last looked at: each may leave it before the signal arrives. */
+  readonly #inGroup = new Map<number, string>();
 
   /** @param hasEnded whether the system has told of the child's end, and so may give its number away */
   constructor(pid: number, hasEnded: () => boolean, system: FamilySystem) {
@@ -40,6 +42,7 @@ export class ChildFamily {
     // Looked for before anyone dies: a dead parent no longer leads to its children.
     if (forAll && mayHaveStrays) this.#findStrays(reused);
     const reached = groupThere && send(-pid, signal);
+    if (forAll) this.#findLeavers();
     if (signal === 0) return (reached && this.#hasLiving(ended)) || this.#hasLivingStrays();
     if (!forAll) return reached;
     return [...this.#strays.keys()].map((stray) => send(stray, signal)).includes(true) || reached;
@@ -63,9 +66,20 @@ export class ChildFamily {
     for (const [stray, startTicks] of this.#strays) {
       if (table.get(stray)?.startTicks !== startTicks) this.#strays.delete(stray);
     }
+    this.#inGroup.clear();
     for (const row of familyOf(reused ? undefined : this.#pid, table, this.#strays.keys())) {
-      if (reused || row.group !== this.#pid) this.#strays.set(row.pid, row.startTicks);
+      const where = reused || row.group !== this.#pid ? this.#strays : this.#inGroup;
+      where.set(row.pid, row.startTicks);
     }
+  }
+
+  /** The group's signal passes by whoever called setsid(2) since the look, as a `setsid` that had only just started. */
+  #findLeavers(): void {
+    for (const [pid, startTicks] of this.#inGroup) {
+      const row = this.#system.process(pid);
+      if (row?.startTicks === startTicks && row.group !== this.#pid) this.#strays.set(pid, startTicks);
+    }
+    this.#inGroup.clear();
   }
 
   #killWindows(signal: Signal): boolean {
