@@ -27,7 +27,7 @@ export interface ItemFrame {
 
 const lengthsBytes = 8;
 /** Of one frame. An item is far smaller; a peer that names any length must not have the memory for it. */
-export const frameBytesMax = 64 * 1024 * 1024;
+const frameBytesMax = 64 * 1024 * 1024;
 
 /** Pieces of a frame that has not come as a whole yet; more are joined. */
 const piecesMax = 1_024;
