@@ -110,6 +110,8 @@ test("what is no frame is refused", async () => {
     raw('{"item":1,"held":[[[],"utf8",3]]}', "abc"),
     raw('{"item":{},"held":[[["a"],"utf8",3]]}', "abc"),
     raw('{"item":{},"held":[[["__proto__","polluted"],"utf8",3]]}', "abc"),
+    // The prototype of objects has none itself, so that there is a null where no value may be put.
+    raw('{"item":{},"held":[[["__proto__","__proto__"],"utf8",3]]}', "abc"),
     raw('{"item":{},"held":[[["constructor","polluted"],"utf8",3]]}', "abc"),
     raw('{"item":"text","held":[[["length"],"utf8",3]]}', "abc"),
   ];
