@@ -6,7 +6,7 @@
  * Pruning leaves the chain whole too: its newest checkpoint says up to where records were removed, and with which
  * hash the rest continues.
  */
-import { createHash } from "node:crypto";
+import { sha256 } from "../../src/kernel/hash.ts";
 
 /** Everything that a record's hash covers, beside the hash before it. */
 export interface ChainEntry {
@@ -49,7 +49,7 @@ export function hashOf(previousHash: string, entry: ChainEntry): string {
   const who = [callId, callerKind, callerId, callerName, surface];
   const what = [operation, effect, inputDigest, code, durationMs, note];
   const covered = JSON.stringify([form, previousHash, seq, atMs, kind, ...who, ...what]);
-  return createHash("sha256").update(covered).digest("hex");
+  return sha256().update(covered).digest("hex");
 }
 
 export interface ChainBreak {

@@ -1,6 +1,7 @@
 /** The owner's own token: a file that only the owner can read. Whoever can read it may do everything. */
-import { createHash, timingSafeEqual } from "node:crypto";
+
 import { OperoneError } from "../../src/kernel/error.ts";
+import { sha256, timingSafeEqual } from "../../src/kernel/hash.ts";
 import type { Clock, Files, Log, Random } from "../../src/kernel/ports.ts";
 import type { Identity } from "./contract.ts";
 import { randomSecret } from "./ids.ts";
@@ -22,12 +23,12 @@ export interface OwnerInput {
 
 export class Owner {
   readonly #use: OwnerInput;
-  #digest: Uint8Array;
+  #token: string;
   #current = new AbortController();
 
   private constructor(use: OwnerInput, token: string) {
     this.#use = use;
-    this.#digest = digestOf(token);
+    this.#token = token;
   }
 
   /** Reads the token, or makes it at the first start. @throws OperoneError `unavailable` when the file holds no token */
@@ -59,7 +60,7 @@ export class Owner {
 
   /** Undefined for anything but the present token. */
   authenticate(token: string): Identity | undefined {
-    if (!timingSafeEqual(digestOf(token), this.#digest)) return undefined;
+    if (!timingSafeEqual(digestOf(token), digestOf(this.#token))) return undefined;
     return ownerIdentity(this.#current.signal);
   }
 
@@ -69,7 +70,7 @@ export class Owner {
     const token = ownerPrefix + randomSecret(random);
     await files.writePrivate(path, `${token}\n`);
     const old = this.#current;
-    this.#digest = digestOf(token);
+    this.#token = token;
     this.#current = new AbortController();
     clock.after(rotationGraceMs, () =>
       old.abort(new OperoneError("unauthenticated", "The owner token was replaced; read the new one")),
@@ -87,5 +88,5 @@ export function ownerIdentity(revoked: AbortSignal): Identity {
 }
 
 function digestOf(token: string): Uint8Array {
-  return createHash("sha256").update(token).digest();
+  return sha256().update(token).digest();
 }

@@ -6,8 +6,9 @@
  * of a stray copy of the database; it does not protect them from whoever can read the whole directory. `required`
  * does, by the keyring, and gives up the other two. `file` and `required` move a key that lies elsewhere.
  */
-import { createHash } from "node:crypto";
+
 import { OperoneError } from "../../src/kernel/error.ts";
+import { sha256 } from "../../src/kernel/hash.ts";
 import type { Clock, Files, Log, Random } from "../../src/kernel/ports.ts";
 import { randomId } from "./ids.ts";
 import type { Keyring } from "./keyring.ts";
@@ -123,7 +124,7 @@ function entryName(keyId: string): string {
 }
 
 function fingerprintOf(key: Uint8Array): string {
-  return createHash("sha256").update("operone secrets key").update(key).digest("hex").slice(0, 16);
+  return sha256().update("operone secrets key").update(key).digest("hex").slice(0, 16);
 }
 
 function imported(key: Uint8Array): Promise<CryptoKey> {

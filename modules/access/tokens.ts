@@ -1,7 +1,8 @@
 /** Tokens: made, listed, revoked, and matched against what a caller presents. Secrets are kept as digests only. */
-import { createHash, timingSafeEqual } from "node:crypto";
+
 import type { Grant, GrantSet } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import { sha256, timingSafeEqual } from "../../src/kernel/hash.ts";
 import type { Clock, Log, Random } from "../../src/kernel/ports.ts";
 import type { Identity } from "./contract.ts";
 import { dayMs, spanMs } from "./durations.ts";
@@ -287,7 +288,7 @@ export class Tokens {
 }
 
 function digestOf(token: string): Uint8Array {
-  return createHash("sha256").update(token).digest();
+  return sha256().update(token).digest();
 }
 
 function grantOut({ permission, scope, decision, nodes, expiresAtMs }: Grant) {

@@ -1,4 +1,6 @@
 /** A command's two streams as one sequence of items, in the order in which the bytes arrive. */
+import { isUtf8 } from "node:buffer";
+import { ByteText } from "../../src/kernel/byte-text.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
 import type { CommandItem } from "./shapes.ts";
 
@@ -134,13 +136,14 @@ export class MergedOutput {
   }
 }
 
-/** Most bytes in one item, so that an item fits into a frame of any surface. */
-const itemBytesMax = 64 * 1024;
+/** Most bytes in one item: as much as most programs write at once, and in any encoding less than a message may have. */
+const itemBytesMax = 128 * 1024;
+/** Less is decoded at once: as a string it is smaller on every surface, and costs nothing. */
+const heldBytesMin = 1_024;
 
 /** Turns one stream's bytes into items: text where it is UTF-8, across the borders of chunks too; else base64. */
 export class ItemWriter {
   readonly #stream: StreamName;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The beginning of a character whose end has not come yet, at most 3 bytes. */
   #begun: Uint8Array = new Uint8Array();
 
@@ -169,11 +172,10 @@ export class ItemWriter {
   }
 
   #item(bytes: Uint8Array): CommandItem {
-    try {
-      return { stream: this.#stream, text: this.#decoder.decode(bytes) };
-    } catch {
-      return { stream: this.#stream, base64: bytes.toBase64() };
-    }
+    const encoding = isUtf8(bytes) ? "utf8" : "base64";
+    const held = new ByteText(bytes, encoding);
+    const text = bytes.length < heldBytesMin ? held.toString() : held;
+    return encoding === "utf8" ? { stream: this.#stream, text } : { stream: this.#stream, base64: text };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Every operation of shell. */
 import type * as v from "valibot";
+import { ByteText } from "../../src/kernel/byte-text.ts";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { requestsOf, unconfined } from "./scope.ts";
 import { CommandInput, CommandItem, CommandMessage } from "./shapes.ts";
@@ -50,7 +51,11 @@ const interact = op({
 /** The command's own bytes; only what the node did to it is said in words. */
 function render(item: v.InferOutput<typeof CommandItem>): CliOutput {
   if ("text" in item) return { [item.stream]: item.text };
-  if ("base64" in item) return { [item.stream]: Uint8Array.fromBase64(item.base64) };
+  if ("base64" in item) {
+    return {
+      [item.stream]: item.base64 instanceof ByteText ? item.base64 : Uint8Array.fromBase64(item.base64),
+    };
+  }
   const { reason, durationMs } = item.exit;
   if (reason === "exited") return {};
   const why = reason === "timeout" ? "its time was over" : "its output went beyond its limit";

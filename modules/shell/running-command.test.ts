@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { partsOfText } from "../../src/kernel/byte-text.ts";
 import { alive, chunks, growth, pidsFrom, until } from "../../tests/shell/processes.ts";
 import { outcomeOf, shellNode } from "../../tests/shell/shell-node.ts";
 
@@ -55,7 +56,7 @@ describe("output", () => {
     let seen = 0;
     let rounds = 0;
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      if ("text" in next.value) seen += next.value.text.length;
+      if ("text" in next.value) for (const part of partsOfText(next.value.text, "utf8")) seen += part.length;
       if (rounds++ < 100) await Bun.sleep(2);
       memory.look(seen);
     }

@@ -1,5 +1,6 @@
 /** What goes into a command and what comes out of it, as every surface shows it. */
 import * as v from "valibot";
+import { byteText } from "../../src/kernel/byte-text.ts";
 import { limits } from "./limits.ts";
 
 /** Half of a surrogate pair has no bytes: it would reach the program as another character than the one judged. */
@@ -125,8 +126,8 @@ const exit = v.strictObject({
 
 /** Text where the bytes are UTF-8 and so come back exactly; base64 for all others. */
 export const CommandItem = v.union([
-  v.strictObject({ stream, text: v.string() }),
-  v.strictObject({ stream, base64: v.string() }),
+  v.strictObject({ stream, text: byteText }),
+  v.strictObject({ stream, base64: byteText }),
   v.strictObject({ exit }),
 ]);
 export type CommandItem = v.InferOutput<typeof CommandItem>;

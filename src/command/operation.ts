@@ -25,6 +25,7 @@ export async function runOperation(
     baseUrl: "http://operone",
     table: line.table,
     surface: "cli",
+    frames: true,
     openWebSocket: unixWebSocket(paths.socket),
   });
   return await runCli({ ...line, argv, client, io });

@@ -1,5 +1,5 @@
 /** One text for equal JSON values, and its digest: approvals, the audit and idempotency keys are bound to it. */
-import { createHash } from "node:crypto";
+import { sha256 } from "./hash.ts";
 
 /** JSON with the keys of every object sorted, so that equal values give equal text whatever their origin. */
 export function canonicalJson(value: unknown): string {
@@ -16,5 +16,5 @@ export function canonicalJson(value: unknown): string {
 
 /** SHA-256 of the canonical JSON, lower-case hex. */
 export function digestOf(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return sha256().update(canonicalJson(value)).digest("hex");
 }

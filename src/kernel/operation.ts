@@ -21,6 +21,7 @@
  */
 import * as v from "valibot";
 import type { Authority, Caller, ScopeRequest } from "./authority.ts";
+import type { ByteText } from "./byte-text.ts";
 import { type ErrorCode, OperoneError } from "./error.ts";
 
 export type Effect = "read" | "write" | "destroy";
@@ -65,10 +66,10 @@ export interface BytesAnswer {
   open(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 }
 
-/** What a person sees at the terminal for one value or item. Absent fields write nothing. */
+/** What a person sees at the terminal for one value or item. Absent fields write nothing; a ByteText writes its bytes. */
 export interface CliOutput {
-  readonly stdout?: string | Uint8Array;
-  readonly stderr?: string | Uint8Array;
+  readonly stdout?: string | Uint8Array | ByteText;
+  readonly stderr?: string | Uint8Array | ByteText;
 }
 
 /** Hints for the command line. All are optional: a verb without them already has a good command. */

@@ -1,10 +1,11 @@
 /** Makes a backup of a data directory while its node runs: consistent SQLite files, flat memory. */
-import { createHash } from "node:crypto";
+
 import { createReadStream } from "node:fs";
 import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { createTarPacker } from "modern-tar";
 import { OperoneError } from "../kernel/error.ts";
+import { sha256 } from "../kernel/hash.ts";
 import type { Backups, Clock } from "../kernel/ports.ts";
 import {
   type BackupFile,
@@ -108,7 +109,7 @@ async function* filesBelow(directory: string, prefix: string): AsyncGenerator<st
 
 async function addFile(packer: Packer, path: string, source: string): Promise<BackupFile> {
   const { size, mtimeMs } = await stat(source);
-  const hash = createHash("sha256");
+  const hash = sha256();
   const entry = packer
     .add({ name: path, size, type: "file", mode: 0o600, mtime: new Date(mtimeMs) })
     .getWriter();

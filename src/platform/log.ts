@@ -215,12 +215,18 @@ const streamCharsMax = 1024 * 1024;
 
 /** The process's stderr as a log stream: never throws, and drops lines rather than keep them without bound. */
 export function stderrStream(): LogStream {
-  const { stderr } = process;
-  stderr.on("error", () => {});
+  let opened: typeof process.stderr | undefined;
+  // By the first line and not before: it is a large part of Bun's runtime, and a node has its doors to open first.
+  const stderr = () => {
+    opened ??= process.stderr.on("error", () => {});
+    return opened;
+  };
   return {
-    isTTY: stderr.isTTY === true,
+    get isTTY() {
+      return stderr().isTTY === true;
+    },
     write(text) {
-      if (stderr.writableLength < streamCharsMax) stderr.write(text);
+      if (stderr().writableLength < streamCharsMax) stderr().write(text);
     },
   };
 }

@@ -1,8 +1,16 @@
 /** Random bytes of cryptographic strength, from the system. */
-import { randomBytes } from "node:crypto";
 import type { Random } from "../kernel/ports.ts";
 
+/** More is refused (Web Cryptography API, 10.1.1). */
+const onceBytesMax = 65_536;
+
 export function systemRandom(): Random {
-  // A copy: small Buffers share a pool, and a caller that reads `.buffer` would see its neighbours' bytes.
-  return { bytes: (count) => new Uint8Array(randomBytes(count)) };
+  return {
+    bytes(count) {
+      const bytes = new Uint8Array(count);
+      for (let at = 0; at < count; at += onceBytesMax)
+        crypto.getRandomValues(bytes.subarray(at, at + onceBytesMax));
+      return bytes;
+    },
+  };
 }

@@ -1,10 +1,11 @@
 /** Puts a backup into an empty data directory: all of it, proven by its manifest, or nothing. */
-import { createHash } from "node:crypto";
+
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
 import * as v from "valibot";
 import { OperoneError } from "../kernel/error.ts";
+import { sha256 } from "../kernel/hash.ts";
 import {
   type BackupFile,
   BackupManifest,
@@ -98,7 +99,7 @@ async function unpack(backup: ReadableStream<Uint8Array>, folder: string): Promi
 async function writeEntry({ body }: ParsedTarEntry, path: string, folder: string): Promise<BackupFile> {
   const target = join(folder, path);
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  const hash = createHash("sha256");
+  const hash = sha256();
   let sizeBytes = 0;
   await using file = await open(target, "wx", 0o600);
   for await (const chunk of body) {

@@ -1,6 +1,4 @@
 /** The process's own input and output, as the commands use them. */
-import { createInterface } from "node:readline/promises";
-
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
@@ -16,12 +14,17 @@ function onOutputError(error: NodeJS.ErrnoException): void {
 }
 
 export function processTerminal(): Terminal {
-  if (process.stdout.listenerCount("error", onOutputError) === 0) process.stdout.on("error", onOutputError);
   return {
-    out: (text) => void process.stdout.write(text),
+    // The streams are a large part of Bun's runtime: they are made when there is something to say.
+    out(text) {
+      const { stdout } = process;
+      if (stdout.listenerCount("error", onOutputError) === 0) stdout.on("error", onOutputError);
+      stdout.write(text);
+    },
     err: (text) => void process.stderr.write(text),
     async ask(question) {
       if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+      const { createInterface } = await import("node:readline/promises");
       const lines = createInterface({ input: process.stdin, output: process.stderr });
       try {
         return await lines.question(question);

@@ -1,8 +1,9 @@
 /** Writes an answer to the terminal and takes the exit code from it. */
+import { ByteText } from "../kernel/byte-text.ts";
 import type { Answer } from "../kernel/call.ts";
 import { OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer, CliOutput, Operation } from "../kernel/operation.ts";
-import { type CliIo, type ProgressLine, usesColor } from "./cli-io.ts";
+import { type CliIo, type CliWriter, type ProgressLine, usesColor } from "./cli-io.ts";
 import { type RenderOptions, renderItem, renderValue } from "./render.ts";
 import { jsonText } from "./text.ts";
 
@@ -40,8 +41,13 @@ async function writeOne(
   const output: CliOutput = operation.cli.render?.(value) ?? {
     stdout: render(value, { columns, color: usesColor(io) }),
   };
-  if (output.stdout !== undefined && output.stdout.length > 0) await io.stdout.write(output.stdout);
-  if (output.stderr !== undefined && output.stderr.length > 0) await io.stderr.write(output.stderr);
+  await write(io.stdout, output.stdout);
+  await write(io.stderr, output.stderr);
+}
+
+async function write(to: CliWriter, output: CliOutput["stdout"]): Promise<void> {
+  if (output instanceof ByteText) for (const part of output.parts) await to.write(part);
+  else if (output !== undefined && output.length > 0) await to.write(output);
 }
 
 function exitOf({ operation }: Answered, value: unknown): number {

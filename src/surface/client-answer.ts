@@ -5,6 +5,7 @@ import type { BytesAnswer, Gives, Progress } from "../kernel/operation.ts";
 import type { ClientCallOptions } from "./client.ts";
 import { eventsOf } from "./event-stream.ts";
 import { cancellable, cancelled, type Exchange, failure, lost } from "./exchange.ts";
+import { framesIn } from "./frames.ts";
 import { eventName, headerName, mediaType, type Problem } from "./http-wire.ts";
 
 /** A value is held in memory as a whole. */
@@ -45,6 +46,11 @@ export async function answerOf(
       ...bytesOf(exchange, response, call.bytes === undefined ? send : undefined),
     };
   }
+  if (type.startsWith(mediaType.frames)) {
+    const chunks = chunksOf(exchange, response);
+    const items = framedItems(exchange, chunks, call.onProgress);
+    return { gives: "items", callId, items: cancellable(items, () => void chunks.return?.()) };
+  }
   if (type.startsWith(mediaType.sse)) {
     const chunks = chunksOf(exchange, response);
     if (gives === "value")
@@ -84,6 +90,20 @@ async function* itemsOf(
     if (name === eventName.error) throw errorFromBody(json);
     if (name === eventName.progress) onProgress?.(json as Progress);
     else if (name === eventName.item || name === eventName.value) yield json;
+  }
+  throw exchange.signal?.aborted === true ? cancelled(exchange) : lost(exchange);
+}
+
+async function* framedItems(
+  exchange: Exchange,
+  chunks: AsyncIterable<Uint8Array>,
+  onProgress: ((progress: Progress) => void) | undefined,
+): AsyncGenerator<unknown, void> {
+  for await (const { key, value } of framesIn(chunks)) {
+    if (key === "item") yield value;
+    else if (key === "progress") onProgress?.(value as Progress);
+    else if (key === "error") throw errorFromBody(value);
+    else return;
   }
   throw exchange.signal?.aborted === true ? cancelled(exchange) : lost(exchange);
 }

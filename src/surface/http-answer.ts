@@ -5,7 +5,15 @@ import { OperoneError } from "../kernel/error.ts";
 import type { Progress } from "../kernel/operation.ts";
 import { preferred } from "./http-accept.ts";
 import { begun, bytesHead, collected, discard, exactly, isSmall } from "./http-bytes.ts";
-import { arrayOf, eventFraming, type Framing, framesOf, lineFraming, valueFraming } from "./http-items.ts";
+import {
+  arrayOf,
+  byteFraming,
+  eventFraming,
+  type Framing,
+  framesOf,
+  lineFraming,
+  valueFraming,
+} from "./http-items.ts";
 import type { HttpLimits, Timer } from "./http-limits.ts";
 import { guardHeaders } from "./http-problem.ts";
 import { type BodyStream, bodyStream } from "./http-stream.ts";
@@ -51,6 +59,12 @@ export function isLarge(body: string | Uint8Array): boolean {
 
 const encoder = new TextEncoder();
 
+const framings = {
+  [mediaType.sse]: eventFraming,
+  [mediaType.ndjson]: lineFraming,
+  [mediaType.frames]: byteFraming,
+} as const;
+
 /** @throws OperoneError `too_large` and the operation's own, when all items are wanted as one array */
 export async function itemsResponse(
   outgoing: Outgoing,
@@ -58,7 +72,7 @@ export async function itemsResponse(
   progress: ProgressBox,
 ): Promise<Response> {
   const { request, callId, limits } = outgoing;
-  const offers = [mediaType.sse, mediaType.ndjson, mediaType.json] as const;
+  const offers = [mediaType.sse, mediaType.ndjson, mediaType.json, mediaType.frames] as const;
   const type = preferred(request.headers.get("accept"), offers);
   if (request.method === "HEAD") {
     outgoing.abort(new OperoneError("cancelled", "Only the head was asked for"));
@@ -69,7 +83,7 @@ export async function itemsResponse(
     const array = await arrayOf(items, limits.arrayBytesMax);
     return whole(outgoing, type, array);
   }
-  const framing = type === mediaType.ndjson ? lineFraming : eventFraming;
+  const framing = framings[type];
   return streamed(outgoing, framesOf(items, framing, callId), framing, progress);
 }
 
@@ -141,8 +155,7 @@ export class ProgressBox {
     const latest = this.#latest;
     if (latest === undefined) return undefined;
     this.#latest = undefined;
-    const text = framing.progress(latest);
-    return text === "" ? undefined : encoder.encode(text);
+    return framing.progress(latest);
   }
 
   tell(stream: BodyStream): void {

@@ -30,6 +30,8 @@ export interface HttpClientOptions {
   readonly table: OperationTable;
   readonly token?: string;
   readonly surface?: "cli";
+  /** Items come in frames where the node knows them. Strings of them may then be a ByteText. */
+  readonly frames?: boolean;
   /** Needed for operations that take messages. */
   readonly openWebSocket?: OpenWebSocket;
 }
@@ -59,7 +61,7 @@ export function httpClient(options: HttpClientOptions): OperationClient {
           options.fetch,
           exchange,
           url,
-          { ...headers, accept: acceptOf(gives, call), ...extra },
+          { ...headers, accept: acceptOf(gives, call, options.frames), ...extra },
           input,
           call,
         );
@@ -115,10 +117,15 @@ function headersOf({ token, surface }: HttpClientOptions, call: ClientCallOption
   };
 }
 
-function acceptOf(gives: Gives | undefined, { onProgress }: ClientCallOptions): string {
+function acceptOf(
+  gives: Gives | undefined,
+  { onProgress }: ClientCallOptions,
+  frames: boolean | undefined,
+): string {
   if (gives === "bytes") return "*/*";
-  // Items come as events, because only events say where they end, and can carry progress between them.
-  if (gives === "items") return mediaType.sse;
+  // Not as lines: events and frames say where the items end, and carry progress between them.
+  if (gives === "items")
+    return frames === true ? `${mediaType.frames}, ${mediaType.sse};q=0.5` : mediaType.sse;
   return onProgress === undefined
     ? `${mediaType.json}, */*;q=0.1`
     : `${mediaType.sse}, ${mediaType.json};q=0.5`;

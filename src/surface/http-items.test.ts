@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { problemIn, sampleHttp } from "../../tests/surface/sample-http.ts";
+import { framesIn } from "./frames.ts";
 import { preferred } from "./http-accept.ts";
 
 const { get, post } = await sampleHttp();
+
+async function framesOf(response: Response): Promise<unknown[]> {
+  return await Array.fromAsync(framesIn(response.body ?? assert.fail("no body")));
+}
 
 test("items come as events that end with an end", async () => {
   const response = await get("/v1/sample/count?to=2");
@@ -18,6 +23,19 @@ test("items come as lines of JSON when that is asked for", async () => {
   const response = await post("/v1/sample/count", { to: 2 }, { accept: "application/x-ndjson" });
   assert.equal(response.headers.get("content-type"), "application/x-ndjson");
   assert.equal(await response.text(), '{"n":1}\n{"n":2}\n');
+});
+
+test("items come as frames when those are asked for, and their failure is the last", async () => {
+  const frames = { accept: "application/vnd.operone.frames" };
+  const response = await post("/v1/sample/count", { to: 2 }, frames);
+  assert.equal(response.headers.get("content-type"), "application/vnd.operone.frames");
+  assert.deepEqual(await framesOf(response), [
+    { key: "item", value: { n: 1 } },
+    { key: "item", value: { n: 2 } },
+    { key: "end", value: true },
+  ]);
+  const [, last] = await framesOf(await post("/v1/sample/count", { to: 5, failAt: 2 }, frames));
+  assert.deepEqual(last, { key: "error", value: { code: "conflict", message: "Counting failed at 2" } });
 });
 
 test("items come as one array when JSON is asked for", async () => {

@@ -1,7 +1,8 @@
-/** Items as server-sent events, as NDJSON, or as one JSON array. */
+/** Items as server-sent events, as NDJSON, as frames with bytes, or as one JSON array. */
 import { Buffer } from "node:buffer";
 import { errorBody, OperoneError } from "../kernel/error.ts";
 import type { Progress } from "../kernel/operation.ts";
+import { encodeFrame, heartbeatFrame } from "./frames.ts";
 import { eventName, mediaType } from "./http-wire.ts";
 
 const encoder = new TextEncoder();
@@ -10,10 +11,11 @@ const encoder = new TextEncoder();
 export interface Framing {
   readonly mediaType: string;
   readonly heartbeat: Uint8Array;
-  item(item: unknown): string;
-  progress(progress: Progress): string;
-  error(error: unknown, callId: string): string;
-  readonly end: string;
+  item(item: unknown): Uint8Array;
+  /** Undefined where progress has no place. */
+  progress(progress: Progress): Uint8Array | undefined;
+  error(error: unknown, callId: string): Uint8Array;
+  readonly end: Uint8Array | undefined;
 }
 
 export const eventFraming: Framing = {
@@ -29,17 +31,27 @@ export const eventFraming: Framing = {
 export const lineFraming: Framing = {
   mediaType: mediaType.ndjson,
   heartbeat: encoder.encode("\n"),
-  item: (item) => `${json(item)}\n`,
-  progress: () => "",
-  error: (error, callId) => `${json({ error: errorBody(error, callId) })}\n`,
-  end: "",
+  item: (item) => encoder.encode(`${json(item)}\n`),
+  progress: () => undefined,
+  error: (error, callId) => encoder.encode(`${json({ error: errorBody(error, callId) })}\n`),
+  end: undefined,
+};
+
+/** The fastest, for clients of our own: see frames.ts. */
+export const byteFraming: Framing = {
+  mediaType: mediaType.frames,
+  heartbeat: heartbeatFrame,
+  item: (item) => encodeFrame("item", item),
+  progress: (progress) => encodeFrame("progress", progress),
+  error: (error, callId) => encodeFrame("error", errorBody(error, callId)),
+  end: encodeFrame("end", true),
 };
 
 /** The events of an operation that gives one value, for clients that want to see its progress. */
 export const valueFraming: Framing = { ...eventFraming, item: (value) => event(eventName.value, value) };
 
-function event(name: string, data: unknown): string {
-  return `event: ${name}\ndata: ${json(data)}\n\n`;
+function event(name: string, data: unknown): Uint8Array {
+  return encoder.encode(`event: ${name}\ndata: ${json(data)}\n\n`);
 }
 
 /** `undefined`, which an operation without output gives, has no JSON of its own. */
@@ -54,12 +66,12 @@ export async function* framesOf(
   callId: string,
 ): AsyncGenerator<Uint8Array, void> {
   try {
-    for await (const item of items) yield encoder.encode(framing.item(item));
+    for await (const item of items) yield framing.item(item);
   } catch (error) {
-    yield encoder.encode(framing.error(error, callId));
+    yield framing.error(error, callId);
     return;
   }
-  if (framing.end !== "") yield encoder.encode(framing.end);
+  if (framing.end !== undefined) yield framing.end;
 }
 
 /** @throws OperoneError `too_large`, and whatever `items` throws: an array has no place for an error at its end */

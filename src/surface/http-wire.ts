@@ -43,6 +43,7 @@ export const mediaType = {
   json: "application/json",
   ndjson: "application/x-ndjson",
   sse: "text/event-stream",
+  frames: "application/vnd.operone.frames",
   bytes: "application/octet-stream",
   problem: "application/problem+json",
 } as const;

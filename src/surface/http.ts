@@ -2,7 +2,7 @@
  * HTTP as a door to the operations: a request in, a response out. It opens no socket and authenticates nobody; who
  * calls it has done both. `POST /v1/<module>/<operation>` takes JSON; operations that only read also answer GET.
  *
- * Shapes: a value is JSON; items are server-sent events, NDJSON or one JSON array, as `accept` says; bytes are raw,
+ * Shapes: a value is JSON; items are server-sent events, NDJSON, frames or one JSON array, as `accept` says; bytes are raw,
  * with ranges; messages go over a WebSocket. Every failure is a problem document.
  */
 import type { Answer, Call } from "../kernel/call.ts";

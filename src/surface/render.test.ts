@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ByteText } from "../kernel/byte-text.ts";
 import { renderItem, renderValue } from "./render.ts";
 import { jsonText, textWidth, truncate, wrap } from "./text.ts";
 
@@ -65,6 +66,16 @@ test("an item is one line of pairs", () => {
     'level=info message="a b" n=1 empty=""\n',
   );
   assert.equal(renderItem("a\nb", wide), "a\nb\n");
+});
+
+test("a string that is held as bytes is shown as the string", () => {
+  for (const text of ["plain", "two words", "", "a\nb\x1b[2J"]) {
+    const held = new ByteText(Buffer.from(text), "utf8");
+    assert.equal(renderItem(held, wide), renderItem(text, wide));
+    assert.equal(renderItem({ text: held }, wide), renderItem({ text }, wide));
+    assert.equal(renderValue({ text: held, list: [held] }, wide), renderValue({ text, list: [text] }, wide));
+    assert.equal(renderValue([{ text: held }], wide), renderValue([{ text }], wide));
+  }
 });
 
 test("no value can write a control sequence to the terminal", () => {

@@ -1,4 +1,5 @@
 /** Any JSON value as text for people. Programs use `--json`, so this may change and may leave digits out. */
+import { ByteText } from "../kernel/byte-text.ts";
 import { escapeControls, pad, textWidth, truncate } from "./text.ts";
 
 export interface RenderOptions {
@@ -21,7 +22,7 @@ export function renderItem(item: unknown, options: RenderOptions): string {
     );
     return `${parts.join(" ")}\n`;
   }
-  return `${typeof item === "string" ? escapeControls(item) : cellText("", item)}\n`;
+  return `${isText(item) ? escapeControls(String(item)) : cellText("", item)}\n`;
 }
 
 function linesFor(value: unknown, options: RenderOptions, indent: string): string[] {
@@ -116,7 +117,7 @@ function isEmpty(value: unknown): boolean {
 function cellText(key: string, value: unknown): string {
   if (value === undefined || value === null) return "-";
   if (typeof value === "number") return numberText(key, value);
-  if (typeof value === "string") return escapeControls(value).replaceAll("\n", "\\n").replaceAll("\t", " ");
+  if (isText(value)) return escapeControls(String(value)).replaceAll("\n", "\\n").replaceAll("\t", " ");
   if (Array.isArray(value) && value.every(isScalar))
     return value.map((item) => cellText(key, item)).join(",");
   return compact(value);
@@ -124,7 +125,7 @@ function cellText(key: string, value: unknown): string {
 
 function pairText(key: string, value: unknown): string {
   const text = cellText(key, value);
-  return typeof value === "string" && (text === "" || /[\s"=]/.test(text)) ? JSON.stringify(text) : text;
+  return isText(value) && (text === "" || /[\s"=]/.test(text)) ? JSON.stringify(text) : text;
 }
 
 /** Names carry the unit, so a number can be shown in a readable one. */
@@ -176,10 +177,14 @@ function dim(text: string, { color }: RenderOptions): string {
   return color ? `\x1b[2m${text}\x1b[22m` : text;
 }
 
+function isText(value: unknown): value is string | ByteText {
+  return typeof value === "string" || value instanceof ByteText;
+}
+
 function isScalar(value: unknown): boolean {
-  return value === null || value === undefined || typeof value !== "object";
+  return value === null || value === undefined || typeof value !== "object" || isText(value);
 }
 
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isText(value);
 }

@@ -8,6 +8,7 @@
  */
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
+import { byteText } from "../kernel/byte-text.ts";
 import { OperoneError } from "../kernel/error.ts";
 import { inputEntries, type Operation, type Schema } from "../kernel/operation.ts";
 
@@ -48,6 +49,7 @@ export function jsonSchemaOf(schema: Schema, mode: SchemaMode): JsonSchema {
     typeMode: mode,
     errorMode: "throw",
     ignoreActions: [...refinements, ...typeKeeping],
+    overrideSchema: ({ valibotSchema }) => (valibotSchema === byteText ? { type: "string" } : undefined),
   });
   cache[mode].set(schema, made);
   return made;

@@ -29,7 +29,13 @@ async function operone(argv: readonly string[], options: CapturedOptions = {}, s
   const { view } = node.kernel;
   const http = memoryHttp(view, { caller, sets: [set] });
   const io = capturedIo(options);
-  const client = httpClient({ ...http, baseUrl: "http://operone", table: view.table, surface: "cli" });
+  const client = httpClient({
+    ...http,
+    baseUrl: "http://operone",
+    table: view.table,
+    surface: "cli",
+    frames: true,
+  });
   const exit = await runCli({ argv, table: view.table, modules: [], commands: [], client, io });
   return { exit, out: io.out(), outBytes: io.outBytes(), err: io.err() };
 }
@@ -40,7 +46,7 @@ test("every door gives the same bytes to and from a command", async () => {
   const doors = doorsOf({ view: node.kernel.view, caller, sets: [owner] }).filter((door) =>
     door.fits(attempt, node.kernel.view.table.get(attempt.operation)),
   );
-  expect(doors.map(({ name }) => name)).toEqual(["http", "mesh", "command line"]);
+  expect(doors.map(({ name }) => name)).toEqual(["http", "http frames", "mesh", "command line"]);
   for (const door of doors) {
     const { code, given } = await door.call(attempt);
     const items = given as { readonly text?: string; readonly base64?: string; readonly exit?: unknown }[];

@@ -4,6 +4,7 @@ import { type Secrets, Secrets as SecretsKey } from "../../modules/access/contra
 import { shell } from "../../modules/shell/module.ts";
 import type { CommandExit, CommandItem } from "../../modules/shell/shapes.ts";
 import type { Caller, GrantSet } from "../../src/kernel/authority.ts";
+import { partsOfText } from "../../src/kernel/byte-text.ts";
 import type { Call } from "../../src/kernel/call.ts";
 import { checkList } from "../../src/kernel/checks.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
@@ -150,5 +151,6 @@ export async function outcomeOf(iterator: AsyncIterator<CommandItem>): Promise<O
 }
 
 function bytesOf(item: Exclude<CommandItem, { readonly exit: unknown }>): Uint8Array {
-  return "text" in item ? Buffer.from(item.text) : Uint8Array.fromBase64(item.base64);
+  const parts = "text" in item ? partsOfText(item.text, "utf8") : partsOfText(item.base64, "base64");
+  return Buffer.concat(parts);
 }

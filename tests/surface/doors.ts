@@ -65,8 +65,18 @@ export function doorsOf(options: DoorOptions): readonly Door[] {
       ...clientDoor("http ndjson", "http", ndjsonClient(http.fetch)),
       fits: (_, operation) => operation?.gives === "items" && operation.takes === "nothing",
     },
+    {
+      ...clientDoor("http frames", "http", httpClient({ ...overHttp, fetch: http.fetch, frames: true })),
+      fits: ({ input, bytes }, operation) =>
+        operation?.gives === "items" &&
+        operation.takes !== "messages" &&
+        (bytes === undefined || isObject(input)),
+    },
     clientDoor("mesh", "mesh", sampleMesh(view, { sets }).client),
-    cliDoor(options, httpClient({ ...overHttp, ...streams, fetch: http.fetch, surface: "cli" })),
+    cliDoor(
+      options,
+      httpClient({ ...overHttp, ...streams, fetch: http.fetch, surface: "cli", frames: true }),
+    ),
   ];
 }
 

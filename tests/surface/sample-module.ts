@@ -1,6 +1,7 @@
 /** A module with one operation of every shape, for the tests of the surfaces. Its answers depend on the input alone. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { ByteText, byteText } from "../../src/kernel/byte-text.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { defineModule } from "../../src/kernel/module.ts";
 import { type Operation, operationsOf, type SurfaceName } from "../../src/kernel/operation.ts";
@@ -9,7 +10,10 @@ const op = operationsOf<null>("sample");
 const everywhere: readonly SurfaceName[] = ["http", "cli", "mesh"];
 const use = { needs: ["sample.use"], surfaces: everywhere } as const;
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(300));
+const Times = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5));
 const SizeBytes = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4_000_000));
+
+const isWellFormed = (text: string) => text.isWellFormed();
 
 const Everything = v.strictObject({
   text: v.pipe(v.string(), v.maxLength(200), v.description("Any text")),
@@ -125,6 +129,39 @@ const streams: readonly Operation<null>[] = [
       for (let n = 1; n <= to; n++) {
         if (n === failAt) throw new OperoneError("conflict", `Counting failed at ${n}`);
         yield text === undefined ? { n } : { n, text };
+      }
+    },
+  }),
+  op({
+    ...use,
+    name: "pieces",
+    summary: "Give a text and its bytes, held as bytes where that pays",
+    effect: "read",
+    gives: "items",
+    input: v.strictObject({
+      text: v.pipe(v.string(), v.check(isWellFormed, "half a character")),
+      times: Times,
+    }),
+    output: v.strictObject({
+      name: v.string(),
+      text: byteText,
+      more: v.array(v.strictObject({ base64: byteText })),
+    }),
+    examples: [
+      {
+        input: { text: "\u00e4", times: 1 },
+        output: { text: "\u00e4", more: [{ base64: "w6Q=" }, { base64: "w6Q=" }] },
+      },
+    ],
+    run: async function* (_, { text, times }) {
+      for (let n = 1; n <= times; n++) {
+        const bytes = Buffer.from(text.repeat(n));
+        const held = new ByteText([bytes.subarray(0, n), bytes.subarray(n)], "base64");
+        yield {
+          name: text,
+          text: n % 2 === 0 ? text.repeat(n) : new ByteText(bytes, "utf8"),
+          more: [{ base64: held }, { base64: String(held) }],
+        };
       }
     },
   }),
