@@ -7,11 +7,11 @@
  * caller leaves, until they expire.
  */
 import { type Caller, decide, type Grant } from "../../src/kernel/authority.ts";
+import { spanOf } from "../../src/kernel/duration.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import { Feed } from "../../src/kernel/feed.ts";
 import type { ApprovalRequest, Clock, Policy, Random } from "../../src/kernel/ports.ts";
 import type { Approval, ApprovalState, ApprovalStore } from "./approval-store.ts";
-import { spanOf } from "./durations.ts";
-import { Feed } from "./feed.ts";
 import { assertAccepted, checkedGrant, type Permissions, warningsOf } from "./grants.ts";
 import { randomId } from "./ids.ts";
 import { limits } from "./limits.ts";

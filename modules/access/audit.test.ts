@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import { dayMs } from "../../src/kernel/duration.ts";
 import type { AuditRecord } from "../../src/kernel/ports.ts";
 import {
   type SimulatedClock,
@@ -14,7 +15,6 @@ import { temporaryDirectory } from "../../tests/access/node.ts";
 import { Audit } from "./audit.ts";
 import { AuditStore } from "./audit-store.ts";
 import { type ChainRecord, ChainWalk, genesis } from "./chain.ts";
-import { dayMs } from "./durations.ts";
 import type { AuditOut } from "./shapes.ts";
 import { type AccessDatabases, openAccess } from "./store.ts";
 

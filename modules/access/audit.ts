@@ -1,10 +1,10 @@
 /** The audit: an append-only, hash-chained journal of what was done and refused. */
 import * as v from "valibot";
+import { dayMs } from "../../src/kernel/duration.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { AuditRecord, Clock, Journal, Log } from "../../src/kernel/ports.ts";
 import type { AuditFilter, AuditRow, AuditStore } from "./audit-store.ts";
 import { type ChainEntry, type ChainPoint, type ChainRecord, ChainWalk, genesis, hashOf } from "./chain.ts";
-import { dayMs } from "./durations.ts";
 import { limits } from "./limits.ts";
 import { AuditHead, type AuditOut } from "./shapes.ts";
 

@@ -23,3 +23,11 @@ export interface Secrets {
   reveal(name: string, authority: Authority): Promise<Uint8Array>;
 }
 export const Secrets = service<Secrets>("access.secrets");
+
+export { type RoleName, roleNames, roles } from "./roles.ts";
+
+/** The newest record of this node's audit, for others to hold against it later. */
+export interface AuditChain {
+  head(): Promise<{ readonly seq: number; readonly hash: string } | undefined>;
+}
+export const AuditChain = service<AuditChain>("access.audit-chain");

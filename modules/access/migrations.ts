@@ -87,4 +87,5 @@ create table secret_key (
 ) strict;
 `,
   },
+  { name: "0002 nodes of a token", sql: "alter table tokens add column nodes text" },
 ];

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Checks, Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
-import { Credentials, Secrets } from "./contract.ts";
+import { AuditChain, Credentials, Secrets } from "./contract.ts";
 import { operations } from "./operations.ts";
 
 /** @param most in the unit of the key's name */
@@ -82,7 +82,13 @@ export const access = defineModule({
     host: Host,
     files: Files,
   },
-  provides: { credentials: Credentials, secrets: Secrets, policy: Policy, journal: Journal },
+  provides: {
+    credentials: Credentials,
+    secrets: Secrets,
+    policy: Policy,
+    journal: Journal,
+    audit: AuditChain,
+  },
   operations,
   start: async (input) => (await import("./start.ts")).startAccess(input),
 });

@@ -15,6 +15,7 @@ const approvalList = op({
   summary: "List the calls that wait for approval",
   effect: "read",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({
     all: v.optional(v.pipe(v.boolean(), v.description("Answered and expired ones too")), false),
   }),
@@ -29,6 +30,7 @@ const approvalShow = op({
   summary: "Show exactly what would run",
   effect: "read",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({ approval }),
   output: ApprovalDetail,
   errors: ["not_found"],
@@ -43,6 +45,7 @@ const approvalApprove = op({
     "`once`: this very call, and if its caller has left, one repetition of it before the approval expires. `session`: this operation with these permissions by this caller, whatever its input, until the node stops. `pattern`: gives the token a grant with the scope that you write; it is kept, shown by token-show and taken back by grant-revoke.",
   effect: "write",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({
     approval,
     for: v.optional(
@@ -76,6 +79,7 @@ const approvalDeny = op({
   summary: "Refuse a waiting call, or take back an approval that was not used",
   effect: "write",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({
     approval,
     reason: v.optional(v.pipe(v.string(), v.maxLength(500), v.description("Told to the caller"))),
@@ -91,6 +95,7 @@ const approvalWatch = op({
   summary: "Follow the queue: what waits now, then every new call and every answer",
   effect: "read",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   gives: "items",
   input: v.strictObject({}),
   output: ApprovalOut,

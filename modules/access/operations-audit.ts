@@ -1,8 +1,8 @@
 /** The audit: read, prove, take away. */
 import * as v from "valibot";
+import { momentMs } from "../../src/kernel/duration.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
 import type { AuditFilter } from "./audit-store.ts";
-import { momentMs } from "./durations.ts";
 import { limits } from "./limits.ts";
 import { renderAudit } from "./render.ts";
 import { type AuditHead, AuditOut, auditKinds } from "./shapes.ts";
@@ -33,6 +33,7 @@ const auditList = op({
   summary: "List what was done and refused, newest first",
   effect: "read",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   gives: "items",
   input: v.strictObject({
     ...moments,
@@ -69,6 +70,7 @@ const auditVerify = op({
     "Recomputes the hash chain and names the first record that does not fit. A cut tail leaves a whole chain behind: keep the head that this gives, and give it again later to see that it is still there.",
   effect: "read",
   needs,
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({
     head: v.optional(
       v.pipe(

@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
+import { moment, table } from "../../src/kernel/plain-text.ts";
 import { limits } from "./limits.ts";
-import { moment, table } from "./render.ts";
 import { SecretName, SecretOut } from "./shapes.ts";
 import type { AccessState } from "./state.ts";
 

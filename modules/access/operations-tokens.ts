@@ -1,7 +1,7 @@
 /** Tokens and their grants. */
 import * as v from "valibot";
+import { spanOrNever } from "../../src/kernel/duration.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
-import { spanOrNever } from "./durations.ts";
 import { draftFromText, type GrantDraft } from "./grants.ts";
 import { limits } from "./limits.ts";
 import { renderCreated, renderToken, renderTokens } from "./render.ts";
@@ -35,6 +35,16 @@ const tokenCreate = op({
         v.array(GrantIn),
         v.maxLength(limits.grantsPerTokenMax),
         v.description("Grants in full, as JSON"),
+      ),
+      [],
+    ),
+    nodes: v.optional(
+      v.pipe(
+        v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.nameLengthMax))),
+        v.maxLength(limits.nodesPerGrantMax),
+        v.description(
+          "Nodes on which all this counts: names, peer ids, self, or * for every one; absent: here alone",
+        ),
       ),
       [],
     ),

@@ -17,6 +17,7 @@ const whoami = op({
   summary: "Show who you are to this node, and what you may do",
   effect: "read",
   needs: [],
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({}),
   output: WhoAmI,
   cli: { alias: ["whoami"] },

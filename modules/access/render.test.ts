@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { renderApprovalDetail, renderAudit, renderCreated, visible } from "./render.ts";
+import { visible } from "../../src/kernel/plain-text.ts";
+import { renderApprovalDetail, renderAudit, renderCreated } from "./render.ts";
 import type { ApprovalDetail, AuditOut, CreatedToken } from "./shapes.ts";
 
 const clearScreen = "\u001b[2J";

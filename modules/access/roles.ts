@@ -1,6 +1,7 @@
 /** Roles are named grant sets. A token may have one, and more grants beside it. */
 import type { Grant } from "../../src/kernel/authority.ts";
 
+/** From the least to the most. */
 export const roleNames = ["observer", "operator", "admin"] as const;
 export type RoleName = (typeof roleNames)[number];
 
@@ -18,13 +19,13 @@ function allow(permission: string): Grant {
 export const roles: Readonly<Record<RoleName, Role>> = {
   observer: {
     name: "observer",
-    summary: "Sees the state of the node; changes nothing and runs nothing",
-    grants: [allow("node.observe")],
+    summary: "Sees the state of the node and of its mesh; changes nothing and runs nothing",
+    grants: [allow("node.observe"), allow("networking.observe")],
   },
   operator: {
     name: "operator",
     summary: "Sees the state and the log, and runs confined commands",
-    grants: [allow("node.observe"), allow("node.log"), allow("shell.run")],
+    grants: [allow("node.observe"), allow("networking.observe"), allow("node.log"), allow("shell.run")],
   },
   admin: {
     name: "admin",

@@ -1,15 +1,15 @@
 /** Puts the parts of access together. The owner can come in at once; everything else waits for the store. */
 import { join } from "node:path";
 import type { InferOutput } from "valibot";
+import { dayMs } from "../../src/kernel/duration.ts";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import { Approvals } from "./approvals.ts";
 import { Audit } from "./audit.ts";
 import { accessChecks } from "./checks.ts";
-import type { Credentials, Secrets } from "./contract.ts";
+import type { AuditChain, Credentials, Secrets } from "./contract.ts";
 import { credentials } from "./credentials.ts";
-import { dayMs } from "./durations.ts";
 import { type Keyring, systemKeyring } from "./keyring.ts";
 import type { config } from "./module.ts";
 import { Owner } from "./owner.ts";
@@ -45,6 +45,7 @@ export interface AccessServices {
   readonly secrets: Secrets;
   readonly policy: Policy;
   readonly journal: Journal;
+  readonly audit: AuditChain;
 }
 
 type StartedAccess = Started<Record<never, never>, AccessState> & { readonly services: AccessServices };
@@ -88,9 +89,18 @@ export function startAccess(input: AccessInput): StartedAccess {
       credentials: door,
       secrets: { reveal: async (name, authority) => (await needed()).secrets.reveal(name, authority) },
       policy: { approve: async (request, signal) => (await needed()).approvals.approve(request, signal) },
-      journal: { record: async (record) => (await needed()).audit.record(record) },
+      journal: {
+        record: async ({ node, ...record }) =>
+          (await needed()).audit.record(record, node === undefined ? undefined : { node }),
+      },
+      audit: { head: async () => headOf((await needed()).audit) },
     },
   };
+}
+
+/** Undefined while there is no record. */
+function headOf({ head }: Audit): Awaited<ReturnType<AuditChain["head"]>> {
+  return head.seq === 0 ? undefined : head;
 }
 
 function closeAll(closers: readonly (() => void)[], log: Log): void {

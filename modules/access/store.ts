@@ -17,6 +17,8 @@ export const tokens = sqliteTable(
     expiresAtMs: integer("expires_at_ms"),
     endedAtMs: integer("ended_at_ms"),
     endedBy: text("ended_by", { enum: ["revoked", "expired"] }),
+    /** JSON: where its role counts; null: here alone. */
+    nodes: text(),
   },
   (table) => [uniqueIndex("tokens_live_name").on(table.name).where(sql`ended_at_ms is null`)],
 );

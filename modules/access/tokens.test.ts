@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { dayMs } from "../../src/kernel/duration.ts";
 import { removeNode, startNode, type TestNode } from "../../tests/access/node.ts";
-import { dayMs } from "./durations.ts";
 
 let node: TestNode;
 beforeEach(async () => {
@@ -57,6 +57,7 @@ test("a token can say who it is and what it may do, with the end of it", async (
         owner: false,
         grants: [
           { permission: "node.observe", scope: "*", decision: "allow", expiresAtMs },
+          { permission: "networking.observe", scope: "*", decision: "allow", expiresAtMs },
           { permission: "demo.look", scope: "*", decision: "allow", expiresAtMs },
         ],
       },

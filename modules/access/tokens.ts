@@ -1,11 +1,11 @@
 /** Tokens: made, listed, revoked, and matched against what a caller presents. Secrets are kept as digests only. */
 
 import type { Grant, GrantSet } from "../../src/kernel/authority.ts";
+import { dayMs, spanMs } from "../../src/kernel/duration.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { sha256, timingSafeEqual } from "../../src/kernel/hash.ts";
 import type { Clock, Log, Random } from "../../src/kernel/ports.ts";
 import type { Identity } from "./contract.ts";
-import { dayMs, spanMs } from "./durations.ts";
 import {
   assertAccepted,
   assertAsksCount,
@@ -30,6 +30,8 @@ export interface TokenDraft {
   readonly name: string;
   readonly grants: readonly GrantDraft[];
   readonly role?: RoleName | undefined;
+  /** Where its grants and its role count: names, peer ids, `self`, or `*` alone. Absent: here. */
+  readonly nodes?: readonly string[] | undefined;
   /** `30d`, or `never`. */
   readonly expiresIn: string;
   readonly agent: boolean;
@@ -72,8 +74,11 @@ export class Tokens {
     const { store, permissions, clock, random } = this.#use;
     this.#sweep();
     const nowMs = clock.nowMs();
-    const grants = draft.grants.map((grant) => checkedGrant(grant, permissions));
-    const together = [...(roleOf(draft.role)?.grants ?? []), ...grants];
+    const nodes = nodesOf(draft.nodes);
+    const everywhere = nodes === undefined ? {} : { nodes };
+    const grants = draft.grants.map((grant) => checkedGrant({ ...everywhere, ...grant }, permissions));
+    const role = draft.role ?? null;
+    const together = [...roleGrants({ role, nodes: textOf(nodes) }), ...grants];
     const warnings = warningsOf(together, permissions);
     assertAsksCount(together);
     assertAccepted(warnings, draft.acceptWarnings);
@@ -84,7 +89,8 @@ export class Tokens {
       id,
       name: draft.name,
       agent: draft.agent,
-      role: draft.role ?? null,
+      role,
+      nodes: textOf(nodes),
       digest: Buffer.from(digestOf(token)),
       createdAtMs: nowMs,
       expiresAtMs: draft.expiresIn === "never" ? null : nowMs + spanMs(draft.expiresIn),
@@ -187,7 +193,7 @@ export class Tokens {
   #setsOf(row: TokenRow): readonly GrantSet[] {
     const { store, permissions } = this.#use;
     const own = store.grantsOf(row.id).flatMap(({ grant }) => restoredGrant(grant, permissions) ?? []);
-    const grants = [...(roleOf(row.role)?.grants ?? []), ...own].map((grant): Grant => {
+    const grants = [...roleGrants(row), ...own].map((grant): Grant => {
       const expiresAtMs = Math.min(
         grant.expiresAtMs ?? Number.POSITIVE_INFINITY,
         row.expiresAtMs ?? Number.POSITIVE_INFINITY,
@@ -205,7 +211,7 @@ export class Tokens {
 
   #view(row: TokenRow): TokenOut {
     const role = roleOf(row.role);
-    const ofRole = (role?.grants ?? []).map((grant) => ({ origin: "role" as const, ...grantOut(grant) }));
+    const ofRole = roleGrants(row).map((grant) => ({ origin: "role" as const, ...grantOut(grant) }));
     const own = this.#use.store.grantsOf(row.id).map(({ id, origin, grant }: StoredGrant) => ({
       id,
       origin,
@@ -285,6 +291,28 @@ export class Tokens {
     const waitMs = Math.min(...expiries) - this.#use.clock.nowMs();
     this.#stopTimer = this.#use.clock.after(Math.min(Math.max(waitMs, 0), dayMs), () => this.#sweep());
   }
+}
+
+/** A role's grants where they count. */
+function roleGrants({ role, nodes }: Pick<TokenRow, "role" | "nodes">): readonly Grant[] {
+  const grants = roleOf(role)?.grants ?? [];
+  if (nodes === null) return grants;
+  return grants.map((grant) => ({ ...grant, nodes: JSON.parse(nodes) as "*" | readonly string[] }));
+}
+
+/** @throws OperoneError `invalid_input` for every node and single ones at once */
+function nodesOf(names: readonly string[] | undefined): Grant["nodes"] {
+  if (names === undefined || names.length === 0) return undefined;
+  if (!names.includes("*")) return names;
+  if (names.length === 1) return "*";
+  throw new OperoneError(
+    "invalid_input",
+    `"*" is every node, so no other can stand beside it: ${names.join(", ")}`,
+  );
+}
+
+function textOf(nodes: Grant["nodes"]): string | null {
+  return nodes === undefined ? null : JSON.stringify(nodes);
 }
 
 function digestOf(token: string): Uint8Array {

@@ -9,9 +9,9 @@ import type { NodeState } from "./state.ts";
 export const metricsMediaType = "text/plain; version=0.0.4; charset=utf-8";
 
 type Labels = Readonly<Record<string, string>>;
-type Source = Pick<NodeState, "kernel" | "clock" | "host" | "name">;
+type Source = Pick<NodeState, "kernel" | "clock" | "host" | "names">;
 
-export function metricsText({ kernel, clock, host, name }: Source, facts: ProcessFacts): string {
+export function metricsText({ kernel, clock, host, names }: Source, facts: ProcessFacts): string {
   const memory = process.memoryUsage();
   const cpu = process.cpuUsage();
   return [
@@ -20,7 +20,7 @@ export function metricsText({ kernel, clock, host, name }: Source, facts: Proces
         {
           service_name: "operone",
           service_version: host.version,
-          service_instance_id: name,
+          service_instance_id: names.name(),
           os_type: host.os === "win32" ? "windows" : host.os,
           host_arch: host.cpu === "x64" ? "amd64" : host.cpu,
         },

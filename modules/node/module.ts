@@ -1,7 +1,7 @@
 /** The node itself: what it is, how it is, what it says, and its care. */
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
-import { Backups, Checks, Clock, Files, Host, LogBook } from "../../src/kernel/ports.ts";
+import { Backups, Checks, Clock, Files, Host, LogBook, NodeNames } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
 import { Listeners } from "../http/contract.ts";
 import { operations } from "./operations.ts";
@@ -11,7 +11,9 @@ export const config = v.strictObject({
   name: v.optional(
     v.pipe(
       v.union([v.literal(""), NodeName]),
-      v.description("What this node is called; empty: after the machine's host name"),
+      v.description(
+        'What this node is called; empty: as "operone rename" says, else after the machine\'s host name',
+      ),
     ),
     "",
   ),
@@ -38,6 +40,7 @@ export const node = defineModule({
     files: Files,
     host: Host,
     book: LogBook,
+    names: NodeNames,
     listeners: Listeners,
   },
   provides: {},

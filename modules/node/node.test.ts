@@ -12,6 +12,7 @@ import {
   Journal,
   type LogBook,
   LogBook as LogBookKey,
+  NodeNames,
 } from "../../src/kernel/ports.ts";
 import {
   simulatedClock,
@@ -19,6 +20,7 @@ import {
   simulatedHost,
   simulatedJournal,
   simulatedLog,
+  simulatedNames,
   simulatedRandom,
 } from "../../src/kernel/simulated.ts";
 import { openLog } from "../../src/platform/log.ts";
@@ -76,6 +78,7 @@ async function setUp(config: Readonly<Record<string, unknown>> = {}, more: reado
       [Files, files],
       [Host, host],
       [LogBookKey, book satisfies LogBook],
+      [NodeNames, simulatedNames("pi")],
       [Checks, checks],
       [Backups, backups],
       [Listeners, listeners],
@@ -148,7 +151,6 @@ test("the status names the node, its places and its state", async () => {
     modules: { access: "ready", node: "ready" },
     callsInFlight: 1,
   });
-  expect(await (await setUp({ name: "kitchen" })).value("status")).toMatchObject({ name: "kitchen" });
 });
 
 test("a name that could not be typed is refused by the configuration", async () => {

@@ -15,6 +15,7 @@ const doctor = op({
   summary: "Check this machine and the node, each with a verdict and a fix",
   effect: "read",
   needs: ["node.observe"],
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({}),
   output: v.strictObject({ running: v.literal(true), checks: v.array(CheckOut) }),
   deadlineMs: 60_000,
@@ -50,6 +51,7 @@ const metrics = op({
   summary: "Give the node's metrics in the Prometheus text format",
   effect: "read",
   needs: ["node.observe"],
+  surfaces: ["http", "cli", "mesh"],
   gives: "bytes",
   input: v.strictObject({}),
   examples: [{ input: {} }],
@@ -83,6 +85,7 @@ const stop = op({
   summary: "Stop the node, after the calls that are running",
   effect: "destroy",
   needs: ["node.manage"],
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({}),
   output: v.strictObject({ stopping: v.literal(true) }),
   run({ kernel }, _, { caller }) {

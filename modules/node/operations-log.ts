@@ -16,6 +16,7 @@ const log = op({
   summary: "Show the newest lines of the node's log, and with follow those to come",
   effect: "read",
   needs: ["node.log"],
+  surfaces: ["http", "cli", "mesh"],
   gives: "items",
   input: v.strictObject({
     count: v.optional(
@@ -44,6 +45,7 @@ const logLevel = op({
   summary: "Set the least level that is logged, until the node stops",
   effect: "write",
   needs: ["node.manage"],
+  surfaces: ["http", "cli", "mesh"],
   input: v.strictObject({ level: v.pipe(LogLevelName, v.description("The least level")) }),
   output: v.strictObject({ level: LogLevelName, before: LogLevelName }),
   cli: { positional: ["level"] },

@@ -1,10 +1,10 @@
 /** What the operations of the node work on. */
-import type { Backups, Checks, Clock, Files, Host, LogBook } from "../../src/kernel/ports.ts";
+import type { Backups, Checks, Clock, Files, Host, LogBook, NodeNames } from "../../src/kernel/ports.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import type { Listeners } from "../http/contract.ts";
 
 export interface NodeState {
-  readonly name: string;
+  readonly names: NodeNames;
   readonly kernel: KernelView;
   readonly backups: Backups;
   readonly checks: Checks;

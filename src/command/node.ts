@@ -3,8 +3,18 @@ import { join } from "node:path";
 import { checkList } from "../kernel/checks.ts";
 import { OperoneError } from "../kernel/error.ts";
 import { boot, type Kernel } from "../kernel/kernel.ts";
-import { nameFrom } from "../kernel/node-name.ts";
-import { Backups, Checks, Clock, Files, Host, Log, LogBook, Processes, Random } from "../kernel/ports.ts";
+import {
+  Backups,
+  Checks,
+  Clock,
+  Files,
+  Host,
+  Log,
+  LogBook,
+  NodeNames,
+  Processes,
+  Random,
+} from "../kernel/ports.ts";
 import { modules } from "../modules.ts";
 import { dataBackups } from "../platform/backup.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -12,6 +22,7 @@ import { diskFiles } from "../platform/files.ts";
 import { systemHost } from "../platform/host.ts";
 import { takeLock } from "../platform/lock.ts";
 import { type OpenLog, openLog, stderrStream } from "../platform/log.ts";
+import { nodeNames } from "../platform/node-names.ts";
 import type { DataPaths } from "../platform/paths.ts";
 import { systemProcesses } from "../platform/processes.ts";
 import { systemRandom } from "../platform/random.ts";
@@ -111,10 +122,10 @@ function openNodeLog({ directory }: DataPaths, clock: Clock, background: boolean
   });
 }
 
-/** As the module `node` names it. */
-function nodeName(config: unknown, hostName: string): string {
+/** As the module `node` declares it. */
+function configuredName(config: unknown): string {
   const { name } = (config ?? {}) as { readonly name?: unknown };
-  return typeof name === "string" && name !== "" ? name : nameFrom(hostName);
+  return typeof name === "string" ? name : "";
 }
 
 async function bootModules(
@@ -127,21 +138,29 @@ async function bootModules(
   const host = systemHost({ dataDirectory: directory, version: operoneVersion });
   const checks = checkList();
   checks.add(environmentCheck);
+  const files = diskFiles();
+  const names = await nodeNames({
+    files,
+    path: join(directory, "name"),
+    configured: configuredName(config.node),
+    hostName: host.hostName,
+  });
   return await boot({
     modules,
     config,
     clock,
     random,
     log,
-    nodeNames: [nodeName(config.node, host.hostName)],
+    nodeNames: names.all,
     provided: [
       [Backups, dataBackups({ directory, version: operoneVersion, clock })],
       [Checks, checks],
       [Clock, clock],
-      [Files, diskFiles()],
+      [Files, files],
       [Host, host],
       [Log, log],
       [LogBook, book],
+      [NodeNames, names],
       [Processes, systemProcesses({ ledger: join(directory, "shell", "children") })],
       [Random, random],
     ],

@@ -5,6 +5,7 @@ import { isUnfinished } from "../platform/removal.ts";
 const names: ReadonlySet<string> = new Set([
   "lock",
   "log",
+  "name",
   "node.key",
   "operone.sock",
   "output.log",

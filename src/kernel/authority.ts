@@ -43,6 +43,8 @@ export interface GrantSet {
   /** The owner holds everything, `ownerOnly` permissions included; `grants` is not consulted. */
   readonly owner: boolean;
   readonly grants: readonly Grant[];
+  /** Who can widen it and how, for a refusal: `"operone allow" on pi`. Absent: the owner, by a token's grants. */
+  readonly widen?: string;
 }
 
 export type CallerKind = "owner" | "token" | "node" | "agent";
@@ -75,6 +77,11 @@ export interface AuthorityContext {
   readonly nowMs: () => number;
   /** What this node is called in the `nodes` of a grant; `self` always belongs to it. */
   readonly nodeNames: ReadonlySet<string>;
+  /**
+   * Which node the question is about. `here` (absent): the issuer of the grants. `elsewhere`: the node of these names,
+   * which `self` and an absent `nodes` do not mean. `anywhere`: whether there is any node at all.
+   */
+  readonly where?: "here" | "elsewhere" | "anywhere";
   /** Requests that a person has approved for this one call: an `ask` for them counts as `allow`. */
   readonly approved?: readonly ScopeRequest[];
 }
@@ -124,15 +131,23 @@ export function forbidden(
   permission: string,
   request?: unknown,
 ): OperoneError {
-  const holders = sets.map((set) => set.holder).join(" and ") || "nobody";
+  const short = sets.filter((set) => set.widen !== undefined && !mayEver(permissions, set, permission));
+  const holders = (short.length > 0 ? short : sets).map((set) => set.holder).join(" and ") || "nobody";
   const what = request === undefined ? "" : ` for ${JSON.stringify(request)}`;
   const next =
     permissions.get(permission)?.ownerOnly === true
       ? "it belongs to the owner alone, so ask the owner to do it"
-      : `the owner can grant it with "operone token create --grant ${permission}=..."`;
+      : (short[0]?.widen ?? `the owner can grant it with "operone token create --grant ${permission}=..."`);
   return new OperoneError("forbidden", `"${permission}"${what} is not granted to ${holders}; ${next}`, {
     permission,
   });
+}
+
+/** Whether the set has any grant of the permission, expired or not. */
+function mayEver(permissions: AuthorityContext["permissions"], set: GrantSet, name: string): boolean {
+  const permission = permissions.get(name);
+  if (set.owner || permission === undefined) return set.owner;
+  return set.grants.some((grant) => grant.decision !== "deny" && names(grant, name, permission));
 }
 
 function decideSet(
@@ -156,11 +171,13 @@ function names(grant: Grant, name: string, permission: Permission): boolean {
   return grant.permission === name || grant.permission === "*";
 }
 
-/** Not expired, and meant for this node. */
+/** Not expired, and meant for the node that the question is about. */
 function alive(grant: Grant, context: AuthorityContext): boolean {
   if (grant.expiresAtMs !== undefined && context.nowMs() >= grant.expiresAtMs) return false;
-  if (grant.nodes === undefined || grant.nodes === "*") return true;
-  return grant.nodes.some((name) => name === "self" || context.nodeNames.has(name));
+  if (grant.nodes === "*" || context.where === "anywhere") return true;
+  const here = context.where !== "elsewhere";
+  if (grant.nodes === undefined) return here;
+  return grant.nodes.some((name) => (name === "self" ? here : context.nodeNames.has(name)));
 }
 
 function covers(permission: Permission, grant: Grant, request: unknown): boolean {

@@ -14,6 +14,8 @@ export interface Call {
   readonly sets: readonly GrantSet[];
   /** Aborted when the caller goes away or loses its rights. */
   readonly signal: AbortSignal;
+  /** Whose share of the calls in flight it uses; absent: the caller's. All callers of one other node share one. */
+  readonly sharedBy?: string;
   /** Unique; made by the dispatcher when absent. Both ends of a mesh call audit the same one. */
   readonly callId?: string;
   /** Node selector; absent means here. */

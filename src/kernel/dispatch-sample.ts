@@ -132,6 +132,24 @@ const operations: readonly Operation[] = [
       for await (const n of messages) yield String(n);
     },
   }),
+  define({
+    ...base,
+    name: "far-bytes",
+    effect: "read",
+    surfaces: ["http", "mesh"],
+    gives: "bytes",
+    run: () => assert.fail("it ran here"),
+  }),
+  define({
+    ...base,
+    name: "far-talk",
+    effect: "read",
+    surfaces: ["http", "mesh"],
+    gives: "items",
+    takes: "messages",
+    message: v.number(),
+    run: () => assert.fail("it ran here"),
+  }),
 ];
 
 const permissions = new Map<string, Permission>([["t.use", { summary: "Use", covers: () => true }]]);

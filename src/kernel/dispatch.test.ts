@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Grant } from "./authority.ts";
 import type { Call } from "./call.ts";
+import { digestOf } from "./digest.ts";
 import { dispatchLimits, type Runnable } from "./dispatch.ts";
 import { collect, setUp } from "./dispatch-sample.ts";
 import { OperoneError } from "./error.ts";
@@ -148,31 +150,78 @@ test("a node selector names this node, or needs a mesh", async () => {
   await assert.rejects(call("echo", { node: "laptop" }), { code: "invalid_input" });
 });
 
-test("a call for another node goes to the router after permission, and before anything runs here", async () => {
+const laptop = { peerId: "peer-1", names: new Set(["peer-1", "laptop"]) };
+
+function laptopRouter(): { readonly router: Router; readonly routed: Call[] } {
   const routed: Call[] = [];
   const router: Router = {
     isLocal: (selector) => selector === "my-peer-id",
-    route: async (_, call) => {
+    async route(_, { call, operation, permit }) {
+      permit(laptop);
       routed.push(call);
-      return call.operation === "t.far-items"
-        ? { gives: "items", callId: call.callId ?? "", items: count() }
-        : { gives: "value", callId: call.callId ?? "", value: "from there" };
+      const { callId } = call;
+      if (operation.gives === "items") return { gives: "items", callId, items: count() };
+      return { gives: "value", callId, value: "from there" };
     },
   };
   async function* count() {
     yield 1;
     yield 2;
   }
+  return { router, routed };
+}
+
+const onNodes = (nodes: Grant["nodes"]): readonly Grant[] => [
+  { permission: "t.use", scope: "*", decision: "allow", ...(nodes === undefined ? {} : { nodes }) },
+];
+
+test("a call for another node goes to the router, and nothing of it runs here", async () => {
+  const { router, routed } = laptopRouter();
   const { call, dispatcher } = setUp({ router: () => router });
-  const value = await call("far", { node: "laptop" });
+  const grants = onNodes("*");
+  const value = await call("far", { node: "laptop", grants });
   assert.equal(value.gives === "value" && value.value, "from there");
   assert.match(routed[0]?.callId ?? "", /^[0-9a-f]{32}$/);
-  assert.deepEqual(await collect(await call("far-items", { node: "laptop" })), [1, 2]);
+  assert.equal(routed[0]?.node, undefined);
+  assert.deepEqual(await collect(await call("far-items", { node: "laptop", grants })), [1, 2]);
   await call("far", { node: "my-peer-id" });
-  await assert.rejects(call("far", { node: "laptop", grants: [] }), { code: "forbidden" });
   assert.equal(routed.length, 2);
   assert.equal(dispatcher.callsInFlight(), 0);
   await assert.rejects(setUp().call("far", { node: "laptop" }), { code: "unavailable" });
+});
+
+test("a grant reaches another node only when it names it, and one of no node learns of none", async () => {
+  const { router, routed } = laptopRouter();
+  const { call } = setUp({ router: () => router });
+  for (const nodes of ["*", ["laptop"], ["peer-1"]] as const)
+    await call("far", { node: "laptop", grants: onNodes(nodes) });
+  for (const nodes of [undefined, ["self"], ["pi"], []] as const) {
+    await assert.rejects(call("far", { node: "laptop", grants: onNodes(nodes) }), { code: "forbidden" });
+  }
+  assert.equal(routed.length, 3);
+  const nosy: Router = { isLocal: () => false, route: async (selector) => assert.fail(selector) };
+  const { call: other } = setUp({ router: () => nosy });
+  await assert.rejects(other("far", { node: "laptop", grants: [] }), { code: "forbidden" });
+});
+
+test("what is sent to another node is audited here too, with the node and the digest of the validated input", async () => {
+  const { router } = laptopRouter();
+  const { call, journal } = setUp({ router: () => router });
+  await call("far", { node: "laptop", grants: onNodes("*") });
+  await call("far", {});
+  assert.deepEqual(
+    journal.records.map(({ kind, node, operation }) => [kind, node, operation]),
+    [["outcome", "laptop", "t.far"]],
+  );
+  assert.equal(journal.records[0]?.inputDigest, digestOf({ word: "hi" }));
+});
+
+test("bytes and messages go to one node, never to many", async () => {
+  const { router } = laptopRouter();
+  const { call } = setUp({ router: () => router });
+  for (const operation of ["far-bytes", "far-talk"]) {
+    await assert.rejects(call(operation, { node: "all", grants: onNodes("*") }), { code: "invalid_input" });
+  }
 });
 
 test("a module that is starting is waited for, and one that is not running is unavailable", async () => {

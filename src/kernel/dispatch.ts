@@ -1,18 +1,27 @@
 /**
- * The only door to a handler. For every surface, in this order: exposed here? -> permission -> node -> input ->
+ * The only door to a handler. For every surface, in this order: exposed here? -> node -> permission -> input ->
  * scope -> ask (the deadline waits) -> module ready -> intent -> run -> output -> audit.
  */
 import * as v from "valibot";
 import { answerOf, checkedMessages, invalidInput, nothing, type Performance } from "./answer.ts";
-import { authorityOf, decide, forbidden, holds, type Permission, type ScopeRequest } from "./authority.ts";
+import {
+  type AuthorityContext,
+  authorityOf,
+  decide,
+  forbidden,
+  holds,
+  type Permission,
+  type ScopeRequest,
+} from "./authority.ts";
 import type { Answer, Call } from "./call.ts";
 import { OperoneError } from "./error.ts";
 import { type Idempotency, idempotency } from "./idempotency.ts";
 import type { ModuleState } from "./module.ts";
 import type { CallContext } from "./operation.ts";
-import type { Clock, Journal, Log, Policy, Random, Router } from "./ports.ts";
+import type { Clock, Journal, Log, Policy, Random, Router, RouteTarget } from "./ports.ts";
 import { Admitted, createRecorder, type Recorder } from "./recorder.ts";
 import { failureOf, guarded, InFlight } from "./running.ts";
+import { selectsMany } from "./selector.ts";
 import { type Statistics, statistics } from "./statistics.ts";
 import type { OperationTable } from "./view.ts";
 
@@ -111,9 +120,8 @@ interface Engine {
 
 async function dispatch(engine: Engine, admitted: Admitted): Promise<Answer> {
   const { call, operation, authority } = admitted;
-  const missing = operation.needs.find((permission) => !holds(authority, permission));
-  if (missing !== undefined) throw denied(engine, admitted, "", { permission: missing });
   if (call.node !== undefined && !isLocal(engine, call.node)) return route(engine, admitted, call.node);
+  assertHolds(engine, admitted, authority);
   admitted.input = validate(admitted);
   const requests = scopeOf(engine, admitted);
   const asked = requests.filter((request) => decide(authority, request) === "ask");
@@ -139,33 +147,89 @@ async function dispatch(engine: Engine, admitted: Admitted): Promise<Answer> {
   return { gives: "value", callId: admitted.run.callId, value };
 }
 
-function isLocal(engine: Engine, selector: string): boolean {
-  if (selector === "self" || engine.options.nodeNames.has(selector)) return true;
-  return engine.options.router()?.isLocal(selector) === true;
+/** The router knows whether another node has this one's name too: then the name alone means neither. */
+function isLocal({ options }: Engine, selector: string): boolean {
+  if (selector === "self") return true;
+  return options.router()?.isLocal(selector) ?? options.nodeNames.has(selector);
 }
 
-async function route(engine: Engine, { call, operation, run }: Admitted, selector: string): Promise<Answer> {
+/** @throws OperoneError `forbidden` unless all the operation's permissions are held, whatever their scope */
+function assertHolds(engine: Engine, admitted: Admitted, authority: AuthorityContext): void {
+  const missing = admitted.operation.needs.find((permission) => !holds(authority, permission));
+  if (missing !== undefined) throw denied(engine, admitted, "", { permission: missing });
+}
+
+/**
+ * Permission, node and expiry are judged here; paths, commands and the input itself only where it runs. What is sent
+ * is audited on both sides.
+ */
+async function route(engine: Engine, admitted: Admitted, selector: string): Promise<Answer> {
+  const { call, operation, run, authority } = admitted;
+  // Whoever may do it nowhere does not even learn which nodes there are.
+  assertHolds(engine, admitted, { ...authority, where: "anywhere" });
+  const router = routerFor(engine, admitted, selector);
+  const permit = ({ names }: RouteTarget) =>
+    assertHolds(engine, admitted, { ...authority, nodeNames: names, where: "elsewhere" });
+  const parsed = v.safeParse(operation.input, call.input ?? {});
+  // The digest of both audits is that of the validated input; one that this version refuses is judged over there.
+  admitted.input = parsed.success ? parsed.output : call.input;
+  admitted.sentTo = selector;
+  const { node: _, ...rest } = call;
+  const sent = { ...rest, callId: run.callId, signal: run.signal };
+  if (operation.effect === "destroy") await engine.recorder.intent(admitted);
+  run.begun = true;
+  const answer = await run.race(router.route(selector, { call: sent, operation, permit }));
+  const finish = (failure: OperoneError | undefined) => engine.recorder.finish(admitted, failure);
+  if (answer.gives === "value") {
+    await finish(undefined);
+    run.release();
+    return answer;
+  }
+  return sentAnswer(engine, admitted, answer, finish);
+}
+
+/** @throws OperoneError `invalid_input` for what only runs here, `unavailable` without a mesh */
+function routerFor(engine: Engine, { call, operation }: Admitted, selector: string): Router {
   if (!operation.surfaces.includes("mesh")) {
     throw new OperoneError(
       "invalid_input",
       `"${operation.id}" runs only on the node that is asked; leave out the node "${selector}"`,
     );
   }
-  const router = engine.options.router();
-  if (router === undefined) {
+  const streams = call.bytes !== undefined || call.messages !== undefined || operation.takes === "messages";
+  if (selectsMany(selector) && (streams || operation.gives === "bytes")) {
+    const what = streams ? `takes ${operation.takes}` : "gives bytes";
     throw new OperoneError(
-      "unavailable",
-      `The node "${selector}" cannot be reached: this node has joined no mesh`,
+      "invalid_input",
+      `"${operation.id}" ${what}, so it runs on one node at a time, and "${selector}" means many; name one`,
     );
   }
-  const answer = await run.race(
-    router.route(selector, { ...call, callId: run.callId, signal: run.signal }, operation),
+  const router = engine.options.router();
+  if (router !== undefined) return router;
+  throw new OperoneError(
+    "unavailable",
+    `The node "${selector}" cannot be reached: this node has joined no mesh`,
   );
-  if (answer.gives === "value") run.release();
-  if (answer.gives !== "items") return answer;
+}
+
+function sentAnswer(
+  { options }: Engine,
+  { run }: Admitted,
+  answer: Exclude<Answer, { gives: "value" }>,
+  finish: (failure: OperoneError | undefined) => Promise<void>,
+): Answer {
+  const guard = <T>(source: AsyncIterable<T>) =>
+    guarded(source[Symbol.asyncIterator](), run, options.log, finish);
+  if (answer.gives === "items") return { ...answer, items: guard(answer.items) };
+  const { bytes, discard } = answer;
   return {
     ...answer,
-    items: guarded(answer.items[Symbol.asyncIterator](), run, engine.options.log, async () => {}),
+    bytes: { ...bytes, open: (range) => guard(bytes.open(range)) },
+    discard() {
+      discard?.();
+      void finish(undefined);
+      run.release();
+    },
   };
 }
 

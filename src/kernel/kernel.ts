@@ -33,7 +33,7 @@ export interface BootOptions {
   readonly random: Random;
   readonly log: Log;
   /** What this node is called, in selectors and grants. */
-  readonly nodeNames?: readonly string[];
+  readonly nodeNames?: ReadonlySet<string>;
   readonly limits?: Partial<KernelLimits>;
   readonly dispatch?: DispatchLimits;
   readonly supervisor?: SupervisorLimits;
@@ -122,7 +122,7 @@ function dispatcherOf(
     clock: options.clock,
     random: options.random,
     log: options.log,
-    nodeNames: new Set(options.nodeNames ?? []),
+    nodeNames: options.nodeNames ?? new Set(),
     module: (id) => runs.get(id),
     policy: () => optional(Policy),
     journal: () => optional(Journal),

@@ -65,6 +65,21 @@ export interface Host {
 }
 export const Host = service<Host>("port.host");
 
+/** What this node is called. */
+export interface NodeNames {
+  name(): string;
+  /** All that means this node in a selector or a grant: its name, and its peer id when it has one. Live. */
+  readonly all: ReadonlySet<string>;
+  /**
+   * Durable, from now on.
+   *
+   * @throws OperoneError `conflict` when the configuration gives the name, which is then the place to change it
+   */
+  rename(name: string): Promise<void>;
+  setPeerId(peerId: string): void;
+}
+export const NodeNames = service<NodeNames>("port.node-names");
+
 export interface FileFacts {
   readonly kind: "file" | "directory" | "other";
   readonly sizeBytes: number;
@@ -207,6 +222,8 @@ export interface AuditRecord {
   readonly inputDigest: string;
   readonly code: ErrorCode | "ok" | "pending";
   readonly durationMs: number;
+  /** The selector of a call that was sent to other nodes. */
+  readonly node?: string;
 }
 
 /** The audit. Filled by the access module. */
@@ -216,10 +233,29 @@ export interface Journal {
 }
 export const Journal = service<Journal>("port.journal");
 
+/** A node that a call is to run on. */
+export interface RouteTarget {
+  readonly peerId: string;
+  /** What it is called in the `nodes` of a grant: its peer id and its name. */
+  readonly names: ReadonlySet<string>;
+}
+
+export interface RoutedCall {
+  readonly call: Call & { readonly callId: string };
+  readonly operation: Operation;
+  /** @throws OperoneError `forbidden` unless the caller holds the operation's permissions for that node */
+  permit(target: RouteTarget): void;
+}
+
 /** Sends a call to other nodes. Filled by the networking module; without it every node is alone. */
 export interface Router {
   /** True when the selector names this node alone. */
   isLocal(selector: string): boolean;
-  route(selector: string, call: Call, operation: Operation): Promise<Answer>;
+  /**
+   * A selector that names many nodes gives items `{ node, value }` or `{ node, error }`, one for each value or item.
+   *
+   * @throws OperoneError `not_found` (no such node), `conflict` (two of that name), `unavailable`, or the node's own
+   */
+  route(selector: string, routed: RoutedCall): Promise<Answer>;
 }
 export const Router = service<Router>("port.router");

@@ -17,6 +17,8 @@ export class Admitted {
   readonly startedMs: number;
   /** Undefined until it was validated. */
   input: unknown;
+  /** The selector, when it is sent to other nodes instead of being run here. */
+  sentTo: string | undefined;
   #digest: string | undefined;
 
   constructor(
@@ -68,13 +70,14 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
       throw error;
     }
   };
-  const base = ({ call, operation, run, startedMs }: Admitted) => ({
+  const base = ({ call, operation, run, startedMs, sentTo }: Admitted) => ({
     callId: run.callId,
     caller: call.caller,
     surface: call.surface,
     operation: operation.id,
     effect: operation.effect,
     durationMs: clock.monotonicMs() - startedMs,
+    ...(sentTo === undefined ? {} : { node: sentTo }),
   });
   return {
     denial(admitted, inputDigest) {
@@ -112,6 +115,7 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
   };
 }
 
-function isAudited({ operation, call }: Admitted): boolean {
+function isAudited({ operation, call, sentTo }: Admitted): boolean {
+  if (sentTo !== undefined) return true;
   return operation.effect !== "read" || call.caller.kind === "agent" || call.caller.kind === "node";
 }

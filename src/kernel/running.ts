@@ -222,7 +222,7 @@ export class InFlight {
 
   /** @throws OperoneError `limited` */
   start(call: Call, callId: string, clock: Clock): Running {
-    const key = `${call.caller.kind} ${call.caller.id}`;
+    const key = call.sharedBy ?? `${call.caller.kind} ${call.caller.id}`;
     const own = this.#perCaller.get(key) ?? 0;
     if (this.#calls.size >= this.#limits.callsMax || own >= this.#limits.callsPerCallerMax) {
       throw new OperoneError(

@@ -9,6 +9,7 @@ import type {
   Journal,
   Log,
   LogEntry,
+  NodeNames,
   Policy,
   Random,
 } from "./ports.ts";
@@ -184,5 +185,20 @@ export function simulatedPolicy(
       requests.push(request);
       return answer(request, signal);
     },
+  };
+}
+
+export function simulatedNames(first: string): NodeNames {
+  const all = new Set([first]);
+  let name = first;
+  return {
+    name: () => name,
+    all,
+    async rename(wanted) {
+      all.delete(name);
+      all.add(wanted);
+      name = wanted;
+    },
+    setPeerId: (peerId) => void all.add(peerId),
   };
 }

@@ -1,11 +1,12 @@
 /** Writes an answer to the terminal and takes the exit code from it. */
 import { ByteText } from "../kernel/byte-text.ts";
 import type { Answer } from "../kernel/call.ts";
-import { OperoneError } from "../kernel/error.ts";
+import { type ErrorBody, errorCodes, OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer, CliOutput, Operation } from "../kernel/operation.ts";
 import { type CliIo, type CliWriter, type ProgressLine, usesColor } from "./cli-io.ts";
+import { NodeLines } from "./node-lines.ts";
 import { type RenderOptions, renderItem, renderValue } from "./render.ts";
-import { jsonText } from "./text.ts";
+import { escapeControls, jsonText } from "./text.ts";
 
 export interface Answered {
   readonly operation: Operation;
@@ -14,9 +15,12 @@ export interface Answered {
   /** Where bytes go, instead of stdout. */
   readonly output: string | undefined;
   readonly progress: ProgressLine | undefined;
+  /** The answer is `{ node, value | error }` for each of many nodes. */
+  readonly many: boolean;
 }
 
 export async function answered(to: Answered, answer: Answer): Promise<number> {
+  if (to.many && answer.gives === "items") return await writeNodes(to, answer.items);
   if (answer.gives === "bytes") return writeBytes(to, answer.bytes, answer.discard);
   if (answer.gives === "value") {
     await writeOne(to, answer.value, renderValue);
@@ -30,17 +34,55 @@ export async function answered(to: Answered, answer: Answer): Promise<number> {
   return exitOf(to, last);
 }
 
+/** Every line says whose it is. The exit code is the first failure's, or the first that is not 0. */
+async function writeNodes(to: Answered, items: AsyncIterable<unknown>): Promise<number> {
+  const { operation, io, json, progress } = to;
+  const lines = new NodeLines(io);
+  /** Of each node's last item so far: the end of its answer says how it went. */
+  const exits = new Map<string, number>();
+  const render = operation.gives === "items" ? renderItem : renderValue;
+  for await (const item of items) {
+    const { value, error, ...named } = item as NodeItem;
+    // Another node chose its name and its words; one line of it must stay one line.
+    const node = oneLine(named.node);
+    exits.set(node, error === undefined ? exitOf(to, value) : (errorCodes[error.code]?.exit ?? 1));
+    await progress?.clear();
+    if (json) await io.stdout.write(`${jsonText(item)}\n`);
+    else if (error === undefined) await lines.write(node, outputOf(to, value, render));
+    else await lines.write(node, { stderr: `${oneLine(error.message)} (${error.code})\n` });
+  }
+  await lines.end();
+  return [...exits.values()].find((exit) => exit !== 0) ?? 0;
+}
+
+function oneLine(text: string): string {
+  return escapeControls(text).replaceAll("\n", "\\n");
+}
+
+interface NodeItem {
+  readonly node: string;
+  readonly value?: unknown;
+  readonly error?: ErrorBody;
+}
+
+function outputOf(
+  { operation, io }: Answered,
+  value: unknown,
+  render: (value: unknown, options: RenderOptions) => string,
+): CliOutput {
+  const columns = io.isTty.stdout ? io.columns : Number.POSITIVE_INFINITY;
+  return operation.cli.render?.(value) ?? { stdout: render(value, { columns, color: usesColor(io) }) };
+}
+
 async function writeOne(
-  { operation, io, json, progress }: Answered,
+  to: Answered,
   value: unknown,
   render: (value: unknown, options: RenderOptions) => string,
 ): Promise<void> {
+  const { io, json, progress } = to;
   await progress?.clear();
   if (json) return await io.stdout.write(`${jsonText(value)}\n`);
-  const columns = io.isTty.stdout ? io.columns : Number.POSITIVE_INFINITY;
-  const output: CliOutput = operation.cli.render?.(value) ?? {
-    stdout: render(value, { columns, color: usesColor(io) }),
-  };
+  const output = outputOf(to, value, render);
   await write(io.stdout, output.stdout);
   await write(io.stderr, output.stderr);
 }

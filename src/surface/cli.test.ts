@@ -105,6 +105,30 @@ test("bytes go raw to a pipe, to a file, and as text to a terminal", async () =>
   assert.equal(text.bytes.length, 10);
 });
 
+test("of many nodes each line is one node's, whatever that calls itself or says", async () => {
+  const asked: unknown[] = [];
+  const many: OperationClient = {
+    async call(_operation, _input, { node } = {}) {
+      asked.push(node);
+      async function* items() {
+        yield { node: "pi\x1b[2J\nroot", value: { sum: 3 } };
+        yield { node: "nas", error: { code: "unavailable", message: "gone\x1b[1A\nfine: 4" } };
+        yield { node: "box", error: { code: "of a newer version", message: "no" } };
+        yield { node: "pc", value: { sum: 4 } };
+      }
+      return { gives: "items", callId: "c", items: items() };
+    },
+  };
+  const add = ["sample", "add", "1", "2", "--node", "all"];
+  const { exit, out, err } = await run(add, {}, many);
+  assert.deepEqual([exit, asked], [15, ["all"]]);
+  assert.equal(out, "pi\\x1b[2J\\nroot: 3\npc: 4\n");
+  assert.equal(err, "nas: gone\\x1b[1A\\nfine: 4 (unavailable)\nbox: no (of a newer version)\n");
+  const json = await run([...add, "--json"], {}, many);
+  assert.equal(json.out.trim().split("\n").length, 4);
+  assert.equal(json.err, "");
+});
+
 test("binary bytes are not written to a terminal", async () => {
   const { exit, out, err } = await run(["sample", "file", "--size-bytes=10", "--no-text"], {
     tty: { stdout: true },

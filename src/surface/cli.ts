@@ -4,6 +4,7 @@
  */
 import { errorBody, errorCodes, OperoneError } from "../kernel/error.ts";
 import type { Operation } from "../kernel/operation.ts";
+import { selectsMany } from "../kernel/selector.ts";
 import { inputOf, type ParsedCall, parseArguments } from "./arguments.ts";
 import { answered } from "./cli-answer.ts";
 import { type CliIo, isOutputClosed, progressLine, showsProgress } from "./cli-io.ts";
@@ -70,10 +71,11 @@ async function callOperation(
       ...(timeout === undefined ? {} : { deadlineMs: parseDuration(timeout) }),
       ...(node === undefined ? {} : { node }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      ...(await streamOf(io, operation, given)),
+      ...(await streamOf(io, operation, given, selectsMany(node))),
       ...(progress === undefined ? {} : { onProgress: progress.show }),
     });
-    return await answered({ operation, io, json, output: given.get("output"), progress }, answer);
+    const output = given.get("output");
+    return await answered({ operation, io, json, output, progress, many: selectsMany(node) }, answer);
   } finally {
     await progress?.clear();
   }
@@ -116,9 +118,12 @@ async function streamOf(
   io: CliIo,
   { takes, gives }: Operation,
   given: ParsedCall["given"],
+  many: boolean,
 ): Promise<Pick<ClientCallOptions, "bytes" | "messages">> {
   if (takes === "nothing") return {};
   const file = given.get("stdin-file");
+  // There is one stdin and there are many nodes: each gets none of it.
+  if (many && takes === "bytes" && file === undefined) return {};
   if (file === undefined && io.isTty.stdin && gives === "value" && takes === "bytes") {
     await io.stderr.write("Reading from the terminal; end with Ctrl-D on a line of its own.\n");
   }

@@ -9,6 +9,8 @@ export interface ClientCallOptions {
   readonly deadlineMs?: number;
   /** Of the call that this one continues, so that both ends audit the same one. Between nodes alone. */
   readonly callId?: string;
+  /** Who calls and with which rights, for the other node to judge. Between nodes alone. */
+  readonly claims?: unknown;
   readonly idempotencyKey?: string;
   readonly bytes?: AsyncIterable<Uint8Array>;
   readonly messages?: AsyncIterable<unknown>;

@@ -65,14 +65,20 @@ const framings = {
   [mediaType.frames]: byteFraming,
 } as const;
 
-/** @throws OperoneError `too_large` and the operation's own, when all items are wanted as one array */
+/**
+ * @param values they are the values of one operation on many nodes: one array unless something else is asked for
+ * @throws OperoneError `too_large` and the operation's own, when all items are wanted as one array
+ */
 export async function itemsResponse(
   outgoing: Outgoing,
   items: AsyncIterable<unknown>,
   progress: ProgressBox,
+  values: boolean,
 ): Promise<Response> {
   const { request, callId, limits } = outgoing;
-  const offers = [mediaType.sse, mediaType.ndjson, mediaType.json, mediaType.frames] as const;
+  const offers = values
+    ? ([mediaType.json, mediaType.ndjson, mediaType.sse, mediaType.frames] as const)
+    : ([mediaType.sse, mediaType.ndjson, mediaType.json, mediaType.frames] as const);
   const type = preferred(request.headers.get("accept"), offers);
   if (request.method === "HEAD") {
     outgoing.abort(new OperoneError("cancelled", "Only the head was asked for"));

@@ -1,6 +1,7 @@
 /** Calls a node over HTTP. */
 import { OperoneError } from "../kernel/error.ts";
 import type { Gives, Operation } from "../kernel/operation.ts";
+import { selectsMany } from "../kernel/selector.ts";
 import type { OperationTable } from "../kernel/view.ts";
 import type { ClientCallOptions, OperationClient } from "./client.ts";
 import { answerOf, refusalOf, type Send } from "./client-answer.ts";
@@ -55,7 +56,7 @@ export function httpClient(options: HttpClientOptions): OperationClient {
           open: options.openWebSocket,
         });
       }
-      const gives = operation?.gives;
+      const gives = selectsMany(call.node) && operation?.gives === "value" ? "items" : operation?.gives;
       const send: Send = (extra = {}) =>
         request(
           options.fetch,

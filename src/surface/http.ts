@@ -8,6 +8,7 @@
 import type { Answer, Call } from "../kernel/call.ts";
 import { OperoneError } from "../kernel/error.ts";
 import type { Operation, SurfaceName } from "../kernel/operation.ts";
+import { selectsMany } from "../kernel/selector.ts";
 import type { KernelView } from "../kernel/view.ts";
 import { preferred } from "./http-accept.ts";
 import {
@@ -110,7 +111,8 @@ async function respond(
         : queryAsked(request, operation, query);
     bodyRead = true;
     const call = callOf(request, operation, asked, surface, identity, callId);
-    if (operation.gives !== "value" || asked.upload !== undefined || asksForEvents(request)) {
+    const short = operation.gives === "value" && asked.upload === undefined && !selectsMany(asked.node);
+    if (!short || asksForEvents(request)) {
       return await respondLong(engine, request, operation, call, asked.upload, hooks);
     }
     const text = json(givenValue(await engine.view.call(call)));
@@ -189,11 +191,14 @@ async function respondLong(
     call.signal = linked.signal;
     call.onProgress = progress.note;
     const answering = engine.view.call(call);
-    if (operation.gives === "value" && asksForEvents(request)) {
+    const oneValue = operation.gives === "value" && !selectsMany(call.node);
+    if (oneValue && asksForEvents(request)) {
       return await valueEventsResponse(outgoing, answering, progress);
     }
     const answer = await answering;
-    if (answer.gives === "items") return await itemsResponse(outgoing, answer.items, progress);
+    if (answer.gives === "items") {
+      return await itemsResponse(outgoing, answer.items, progress, operation.gives === "value");
+    }
     if (answer.gives === "bytes") return await bytesResponse(outgoing, answer);
     return jsonResponse(outgoing, json(answer.value));
   } catch (error) {

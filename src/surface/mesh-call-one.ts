@@ -14,6 +14,8 @@ export interface OwnChannelCall {
   readonly request: Uint8Array;
   readonly call: ClientCallOptions;
   readonly openChannel: OpenChannel;
+  /** The operation takes bytes or messages, so the node waits for their end although there are none. */
+  readonly awaitsInput: boolean;
 }
 
 export async function callOnOwnChannel({
@@ -21,6 +23,7 @@ export async function callOnOwnChannel({
   request,
   call,
   openChannel,
+  awaitsInput,
 }: OwnChannelCall): Promise<Answer> {
   const signal = exchange.signal ?? new AbortController().signal;
   let channel: MeshChannel;
@@ -30,7 +33,7 @@ export async function callOnOwnChannel({
     throw unopened(exchange, error);
   }
   const running = new OwnChannel(exchange, channel, call.onProgress);
-  void running.send(request, call);
+  void running.send(request, call, awaitsInput);
   return await running.answer();
 }
 
@@ -60,11 +63,18 @@ class OwnChannel {
   }
 
   /** The request, then the caller's bytes or messages. */
-  async send(request: Uint8Array, { bytes, messages }: ClientCallOptions): Promise<void> {
+  async send(
+    request: Uint8Array,
+    { bytes, messages }: ClientCallOptions,
+    awaitsInput: boolean,
+  ): Promise<void> {
     const source = (bytes ?? messages)?.[Symbol.asyncIterator]();
     try {
       await this.#writer.body(0, request);
-      if (source === undefined) return;
+      if (source === undefined) {
+        if (awaitsInput) await this.#writer.frame(frameKind.inputEnd, 0);
+        return;
+      }
       for (;;) {
         const step = await this.#unlessBroken(source.next());
         if (step === undefined) return;

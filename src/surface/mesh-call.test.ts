@@ -294,3 +294,11 @@ test("a slow reader holds its own call back, and no other", async () => {
   await chunks.return?.();
   await idle();
 });
+
+test("an operation that takes bytes or messages is called without any, and does not wait for them", async () => {
+  const { client } = sampleMesh(view);
+  const measured = await itemsOf(client.call("sample.measure", {}));
+  assert.deepEqual(await collect(measured), [{ total: 0 }]);
+  const chat = await itemsOf(client.call("sample.chat", { greeting: "hi" }));
+  assert.deepEqual(await collect(chat), [{ heard: "hi" }]);
+});

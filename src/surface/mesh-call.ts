@@ -12,6 +12,8 @@ import type { SeenCalls } from "./mesh-seen.ts";
 export interface MeshIdentity {
   readonly caller: Caller;
   readonly sets: readonly GrantSet[];
+  /** Whose share of the calls in flight it uses. */
+  readonly sharedBy?: string;
   /** Aborted when the peer or its caller loses its rights. */
   readonly signal?: AbortSignal;
 }
@@ -47,7 +49,7 @@ export async function callOf(
   onProgress: (progress: Progress) => void,
 ): Promise<OpenedCall> {
   const { operation, input, callId, deadlineMs, idempotencyKey, claims } = request;
-  const { caller, sets, signal } = await options.identityOf(claims);
+  const { caller, sets, sharedBy, signal } = await options.identityOf(claims);
   if (callId !== undefined) seen.add(`${caller.kind} ${caller.id} ${callId}`, callId);
   const controller = new AbortController();
   const abort = (reason: OperoneError) => controller.abort(reason);
@@ -69,6 +71,7 @@ export async function callOf(
       caller,
       sets,
       signal: controller.signal,
+      ...(sharedBy === undefined ? {} : { sharedBy }),
       ...(callId === undefined ? {} : { callId }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(request.progress ? { onProgress } : {}),

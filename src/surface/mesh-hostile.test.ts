@@ -7,7 +7,7 @@ import { encodeBody } from "./mesh.ts";
 import { type MeshChannel, memoryChannels } from "./mesh-channel.ts";
 import { meshClient } from "./mesh-client.ts";
 import { encodeFrame, type FrameKind, frameKind } from "./mesh-frames.ts";
-import { meshServer, unaryCallsMax } from "./mesh-server.ts";
+import { meshServer, unaryCallsMax, unaryChannelsMax } from "./mesh-server.ts";
 
 const { view } = await sampleKernel();
 const server = meshServer({
@@ -150,4 +150,53 @@ test("an answer to a call that nobody made breaks the channel, and a late one do
   answers.splice(0, 1, encodeFrame(frameKind.last, 1, body), encodeFrame(frameKind.last, 1, body));
   const answer = await client.call("sample.add", { a: 1, b: 0 });
   assert.equal(answer.callId, "c");
+});
+
+test("a peer that reads no answers gets no more calls run, and goes on when it reads again", async () => {
+  const done = () =>
+    view
+      .statistics()
+      .filter(({ operation, code }) => operation === "sample.huge" && code === "ok")
+      .reduce((sum, { count }) => sum + count, 0);
+  const before = done();
+  const { near, serving } = begin();
+  const calls = 60;
+  const sending = (async () => {
+    for (let call = 1; call <= calls; call++)
+      await near.send(encodeFrame(frameKind.last, call, request("sample.huge", { sizeBytes: 900_000 })));
+  })();
+  const settled = async () => {
+    for (let seen = -1; seen !== done(); ) {
+      seen = done();
+      for (let at = 0; at < 20; at++) await turn();
+    }
+    return done() - before;
+  };
+  assert.ok((await settled()) < 20);
+  let sizeBytes = 0;
+  for await (const chunk of near.chunks) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > calls * 900_000) break;
+  }
+  await sending;
+  assert.equal(await settled(), calls);
+  near.reset();
+  await serving;
+});
+
+test("a peer has few channels of many calls, and a new one when another has ended", async () => {
+  const opened = Array.from({ length: unaryChannelsMax }, begin);
+  const add = encodeFrame(frameKind.last, 1, request("sample.add", { a: 1, b: 2 }));
+  for (const { near } of opened) await near.send(add);
+  const late = begin();
+  await late.near.send(add);
+  await late.serving;
+  assert.equal(late.near.broken.aborted, true);
+  opened[0]?.near.reset();
+  await opened[0]?.serving;
+  const { near, serving } = begin();
+  await near.send(add);
+  for await (const _ of near.chunks) break;
+  for (const one of [...opened, { near, serving }]) one.near.reset();
+  await Promise.all(opened.map((one) => one.serving));
 });

@@ -16,11 +16,25 @@ export interface MeshServer {
 
 /** Unary calls that run at once on one channel. */
 export const unaryCallsMax = 256;
+/** Channels of many calls that one peer may have: it needs one, and a second while a broken one is not yet noticed. */
+export const unaryChannelsMax = 4;
+/** While so much waits for a peer that does not read its answers, no further call of it is looked at. */
+const unsentBytesMax = 8 * 1024 * 1024;
 
 export function meshServer(options: MeshServerOptions): MeshServer {
   const seen = new SeenCalls(options.monotonicMs);
   const open: OpenCall = (request, channel, onProgress) =>
     callOf(options, seen, request, channel.broken, onProgress);
+  let unaryChannels = 0;
+  const serveMany = async (channel: MeshChannel, first: Frame, frames: AsyncIterable<Frame>) => {
+    if (unaryChannels >= unaryChannelsMax) throw new MeshProtocolError("too many channels of many calls");
+    unaryChannels += 1;
+    try {
+      await new UnaryServer(options, open, channel).serve(first, frames);
+    } finally {
+      unaryChannels -= 1;
+    }
+  };
   return {
     async serve(channel) {
       const frames = framesOf(channel.chunks);
@@ -29,7 +43,7 @@ export function meshServer(options: MeshServerOptions): MeshServer {
         if (first.done === true) return channel.close();
         if (first.value.call === 0)
           await serveOne({ view: options.view, open, channel, frames }, first.value);
-        else await new UnaryServer(options, open, channel).serve(first.value, frames);
+        else await serveMany(channel, first.value, frames);
         channel.close();
       } catch {
         // The peer is gone or speaks another language; either way there is nobody to tell.
@@ -48,6 +62,8 @@ class UnaryServer {
   readonly #bodies = new Bodies();
   /** How to end each call that runs; a call that is still being judged cannot be ended yet. */
   readonly #running = new Map<number, (reason: OperoneError) => void>();
+  #unsentBytes = 0;
+  #onSent = () => {};
 
   constructor(options: MeshServerOptions, open: OpenCall, channel: MeshChannel) {
     this.#options = options;
@@ -60,7 +76,10 @@ class UnaryServer {
     const gone = new OperoneError("cancelled", "The caller's node went away");
     try {
       this.#take(first);
-      for await (const frame of frames) this.#take(frame);
+      for await (const frame of frames) {
+        this.#take(frame);
+        if (this.#unsentBytes > unsentBytesMax) await this.#sent();
+      }
     } finally {
       for (const abort of this.#running.values()) abort(gone);
     }
@@ -89,9 +108,28 @@ class UnaryServer {
         ? Promise.resolve({ error: errorBody(tooMany()) })
         : this.#answer(call, request, () => ended);
     void answer
-      .then((body) => this.#writer.body(call, encodeAnswer(request.operation, body)))
+      .then((body) => this.#send(call, encodeAnswer(request.operation, body)))
       .catch(() => this.#channel.reset())
       .finally(() => this.#running.delete(call));
+  }
+
+  async #send(call: number, body: Uint8Array): Promise<void> {
+    this.#unsentBytes += body.length;
+    await this.#writer.body(call, body);
+    await this.#writer.flushed();
+    this.#unsentBytes -= body.length;
+    this.#onSent();
+  }
+
+  /** Resolves when the peer has read enough again, or its channel is gone. */
+  async #sent(): Promise<void> {
+    const { broken } = this.#channel;
+    while (this.#unsentBytes > unsentBytesMax && !broken.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#onSent = resolve;
+        broken.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
   }
 
   async #answer(call: number, request: Request, ended: () => OperoneError | undefined): Promise<Body> {

@@ -1,0 +1,54 @@
+/** Tells readers about things that change. A slow reader gets each thing's newest state, never a queue without end. */
+import { OperoneError } from "./error.ts";
+
+interface Reader<T> {
+  readonly fresh: Map<string, T>;
+  wake(): void;
+}
+
+export class Feed<T> {
+  readonly #readers = new Set<Reader<T>>();
+  readonly #readersMax: number;
+
+  constructor(readersMax: number) {
+    this.#readersMax = readersMax;
+  }
+
+  publish(id: string, item: T): void {
+    for (const reader of this.#readers) {
+      reader.fresh.delete(id);
+      reader.fresh.set(id, item);
+      reader.wake();
+    }
+  }
+
+  /** `first`, then everything that is published, until `signal` aborts. @throws OperoneError `limited` */
+  async *follow(first: Iterable<readonly [string, T]>, signal: AbortSignal): AsyncGenerator<T> {
+    if (this.#readers.size >= this.#readersMax) {
+      throw new OperoneError("limited", `${this.#readersMax} readers are watching already; end one of them`);
+    }
+    let wake = () => {};
+    const reader: Reader<T> = { fresh: new Map(first), wake: () => wake() };
+    const onAbort = () => wake();
+    signal.addEventListener("abort", onAbort);
+    this.#readers.add(reader);
+    try {
+      while (!signal.aborted) {
+        const [next] = reader.fresh;
+        if (next !== undefined) {
+          reader.fresh.delete(next[0]);
+          yield next[1];
+          continue;
+        }
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        // Whatever came between the look and the promise would otherwise wake nobody.
+        if (reader.fresh.size === 0 && !signal.aborted) await woken;
+      }
+    } finally {
+      this.#readers.delete(reader);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
