@@ -70,15 +70,26 @@ async function commitOf(folder: string): Promise<string> {
   return `${commit}${changed ? "+changes" : ""}`;
 }
 
-/**
- * msgpackr's optional native addon looks for itself under the path of the building machine. The define below
- * switches it off; this leaves its loader, and so that path, out of the file.
- */
-const withoutNativeMsgpack: BunPlugin = {
-  name: "without-native-msgpack",
+/** Packages that a library loads and this program never uses, and what it finds instead. */
+const absent: Readonly<Record<string, string>> = {
+  // msgpackr's optional native addon looks for itself under the path of the building machine. A define below switches
+  // it off; this leaves its loader, and so that path, out of the file.
+  "msgpackr-extract": "export {}",
+  // The ciphers in WebAssembly of libp2p's Noise, made when it is loaded: 9 MB of memory (modules/networking/noise-cipher.ts).
+  "@chainsafe/as-chacha20poly1305":
+    "export const newInstance = () => undefined; export class ChaCha20Poly1305 {}",
+  "@chainsafe/as-sha256": "export const digest = undefined",
+};
+
+const withoutUnused: BunPlugin = {
+  name: "without-unused",
   setup(build) {
-    build.onResolve({ filter: /^msgpackr-extract$/ }, ({ path }) => ({ path, namespace: "absent" }));
-    build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "export {}", loader: "js" }));
+    const filter = new RegExp(`^(${Object.keys(absent).join("|")})$`);
+    build.onResolve({ filter }, ({ path }) => ({ path, namespace: "absent" }));
+    build.onLoad({ filter: /.*/, namespace: "absent" }, ({ path }) => ({
+      contents: absent[path] ?? "",
+      loader: "js",
+    }));
   },
 };
 
@@ -88,11 +99,15 @@ async function entrypoints(): Promise<string[]> {
   return ["src/main.ts", ...workers.sort()].map((file) => `./${file}`);
 }
 
-async function build(target: Target, folder: string, defines: Record<string, string>): Promise<string> {
-  const outfile = join(folder, fileOf(target));
-  await rm(outfile, { force: true });
+/** @param entries the program first, its workers after it; relative to the root, which is the working folder */
+export async function compile(
+  entries: string[],
+  target: Target,
+  outfile: string,
+  defines: Record<string, string>,
+): Promise<void> {
   await Bun.build({
-    entrypoints: await entrypoints(),
+    entrypoints: entries,
     root: ".",
     target: "bun",
     // Halves the start of a big program; with top-level await it needs the esm format.
@@ -104,7 +119,7 @@ async function build(target: Target, folder: string, defines: Record<string, str
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: "none",
     define: defines,
-    plugins: [withoutNativeMsgpack],
+    plugins: [withoutUnused],
     compile: {
       target: target.base,
       outfile,
@@ -115,6 +130,12 @@ async function build(target: Target, folder: string, defines: Record<string, str
       autoloadTsconfig: false,
     },
   });
+}
+
+async function build(target: Target, folder: string, defines: Record<string, string>): Promise<string> {
+  const outfile = join(folder, fileOf(target));
+  await rm(outfile, { force: true });
+  await compile(await entrypoints(), target, outfile, defines);
   return outfile;
 }
 

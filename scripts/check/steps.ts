@@ -79,19 +79,37 @@ const build: Step = {
   },
 };
 
+/** The tests of a folder that not every machine can run, and why this one cannot run some. */
+async function testsIn(place: Place, folder: string): Promise<{ possible: string[]; skips: string[] }> {
+  const files = (await readdir(join(place.cwd, folder))).filter((file) => file.endsWith(".test.ts")).sort();
+  const skips = files.flatMap((file) => {
+    const reason = missingFor(file);
+    return reason === undefined ? [] : [`${folder}/${file}: ${reason}`];
+  });
+  const possible = files
+    .filter((file) => missingFor(file) === undefined)
+    .map((file) => `./${folder}/${file}`);
+  return { possible, skips };
+}
+
+async function testFiles(
+  place: Place,
+  possible: readonly string[],
+  skips: readonly string[],
+): Promise<Result> {
+  const left = { passed: 0, failed: 0, skipped: skips.length };
+  if (possible.length === 0) return { ...left, output: "", skips };
+  // bunfig.toml keeps these files out of a plain `bun test`; naming no pattern that matches lets them in.
+  const argv = [bun, "test", "--only-failures", testTimeout, "--path-ignore-patterns=none", ...possible];
+  const { code, output } = await run(place, argv, 8 * minuteMs);
+  return { ...sum([bunCounts(output, code), left]), output, skips };
+}
+
 const binary: Step = {
   name: "binary",
   after: "build",
   async run(place) {
-    const folder = "tests/binary";
-    const files = (await readdir(join(place.cwd, folder))).filter((file) => file.endsWith(".test.ts")).sort();
-    const skips = files.flatMap((file) => {
-      const reason = missingFor(file);
-      return reason === undefined ? [] : [`${folder}/${file}: ${reason}`];
-    });
-    const possible = files
-      .filter((file) => missingFor(file) === undefined)
-      .map((file) => `./${folder}/${file}`);
+    const { possible, skips } = await testsIn(place, "tests/binary");
     const arm64 = targets.find(({ id }) => id === "linux-arm64");
     const env = {
       ...place.env,
@@ -99,12 +117,15 @@ const binary: Step = {
       OPERONE_BINARY_ARM64: arm64 && join(distOf(place), fileOf(arm64)),
       OPERONE_ARM64_RUNNER: arm64Runner(),
     };
-    // bunfig.toml keeps these files out of a plain `bun test`; naming no pattern that matches lets them in.
-    const argv = [bun, "test", "--only-failures", testTimeout, "--path-ignore-patterns=none", ...possible];
-    const left = { passed: 0, failed: 0, skipped: skips.length };
-    if (possible.length === 0) return { ...left, output: "", skips };
-    const { code, output } = await run({ ...place, env }, argv, 8 * minuteMs);
-    return { ...sum([bunCounts(output, code), left]), output, skips };
+    return testFiles({ ...place, env }, possible, skips);
+  },
+};
+
+const interop: Step = {
+  name: "interop",
+  async run(place) {
+    const { possible, skips } = await testsIn(place, "tests/interop");
+    return testFiles(place, possible, skips);
   },
 };
 
@@ -138,6 +159,7 @@ export const steps: readonly Step[] = [
   unit,
   build,
   binary,
+  interop,
   covered,
   question("types", tool("typescript/bin/tsc", "--noEmit")),
   question("lint", tool("@biomejs/biome/bin/biome", "check", "--error-on-warnings")),
