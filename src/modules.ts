@@ -1,8 +1,9 @@
 /** The modules that the binary contains, sorted by id. */
 import { access } from "../modules/access/module.ts";
 import { http } from "../modules/http/module.ts";
+import { networking } from "../modules/networking/module.ts";
 import { node } from "../modules/node/module.ts";
 import { shell } from "../modules/shell/module.ts";
 import type { Module } from "./kernel/module.ts";
 
-export const modules: readonly Module[] = [access, http, node, shell];
+export const modules: readonly Module[] = [access, http, networking, node, shell];

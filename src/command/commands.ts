@@ -75,6 +75,22 @@ export const commands: readonly Command[] = [
     run: async (input) => (await import("./down.ts")).down(input),
   },
   {
+    words: "join",
+    positional: ["CODE"],
+    summary: "Join the mesh of an invite; asks what other nodes may be here",
+    description:
+      "Without a terminal and without --allow, other nodes may be observers here: they see its state and run nothing.",
+    options: {
+      allow: {
+        type: "string",
+        value: "ROLE",
+        summary: "What other nodes may be here at most: observer, operator or admin",
+      },
+      "allow-admin": { type: "boolean", summary: "The same as --allow admin" },
+    },
+    run: async (input) => (await import("./join.ts")).join(input),
+  },
+  {
     words: "restore",
     positional: ["FILE"],
     summary: "Put a backup into an empty data directory",

@@ -47,32 +47,47 @@ export interface DoorOptions {
   readonly view: KernelView;
   readonly caller: Caller;
   readonly sets: readonly GrantSet[];
+  /** Another node, on which all calls are to run. */
+  readonly through?: Through;
+}
+
+export interface Through {
+  /** As a selector. */
+  readonly node: string;
+  /** Calls that node over the mesh itself, with no door of this one between. */
+  mesh(sets: readonly GrantSet[]): OperationClient;
 }
 
 export function doorsOf(options: DoorOptions): readonly Door[] {
-  const { view, caller, sets } = options;
+  const { view, caller, sets, through } = options;
+  const node = through?.node;
   const http = memoryHttp(view, { caller, sets });
   const overHttp = { baseUrl: "http://operone", table: view.table };
   const streams = { openWebSocket: http.openWebSocket };
   return [
-    clientDoor("http", "http", httpClient({ ...overHttp, ...streams, fetch: http.fetch })),
+    clientDoor("http", "http", httpClient({ ...overHttp, ...streams, fetch: http.fetch }), node),
     {
-      ...clientDoor("http get", "http", httpClient({ ...overHttp, fetch: http.getFetch })),
+      ...clientDoor("http get", "http", httpClient({ ...overHttp, fetch: http.getFetch }), node),
       fits: ({ input }, operation) =>
         operation?.effect === "read" && operation.takes === "nothing" && isObject(input),
     },
     {
-      ...clientDoor("http ndjson", "http", ndjsonClient(http.fetch)),
+      ...clientDoor("http ndjson", "http", ndjsonClient(http.fetch), node),
       fits: (_, operation) => operation?.gives === "items" && operation.takes === "nothing",
     },
     {
-      ...clientDoor("http frames", "http", httpClient({ ...overHttp, fetch: http.fetch, frames: true })),
+      ...clientDoor(
+        "http frames",
+        "http",
+        httpClient({ ...overHttp, fetch: http.fetch, frames: true }),
+        node,
+      ),
       fits: ({ input, bytes }, operation) =>
         operation?.gives === "items" &&
         operation.takes !== "messages" &&
         (bytes === undefined || isObject(input)),
     },
-    clientDoor("mesh", "mesh", sampleMesh(view, { sets }).client),
+    clientDoor("mesh", "mesh", through?.mesh(sets) ?? sampleMesh(view, { sets }).client),
     cliDoor(
       options,
       httpClient({ ...overHttp, ...streams, fetch: http.fetch, surface: "cli", frames: true }),
@@ -81,11 +96,11 @@ export function doorsOf(options: DoorOptions): readonly Door[] {
 }
 
 /** The dispatcher itself, as the measure of the others. */
-export function directDoor({ view, sets }: DoorOptions, surface: SurfaceName): Door {
-  return clientDoor("direct", surface, directClient(view, surface, sets));
+export function directDoor({ view, caller, sets }: DoorOptions, surface: SurfaceName): Door {
+  return clientDoor("direct", surface, directClient(view, surface, sets, caller));
 }
 
-function clientDoor(name: string, surface: SurfaceName, client: OperationClient): Door {
+function clientDoor(name: string, surface: SurfaceName, client: OperationClient, node?: string): Door {
   return {
     name,
     surface,
@@ -95,6 +110,7 @@ function clientDoor(name: string, surface: SurfaceName, client: OperationClient)
       let code: Outcome["code"] = "ok";
       try {
         const answer = await client.call(operation, input, {
+          ...(node === undefined ? {} : { node }),
           ...(signal === undefined ? {} : { signal }),
           ...(bytes === undefined ? {} : { bytes: once(bytes) }),
           ...(messages === undefined ? {} : { messages: each(messages) }),
@@ -125,7 +141,7 @@ async function take(answer: Answer, taking: Taking): Promise<void> {
 }
 
 /** Through the words of a command line, the HTTP client and the terminal's output. */
-function cliDoor({ view }: DoorOptions, client: OperationClient): Door {
+function cliDoor({ view, through }: DoorOptions, client: OperationClient): Door {
   return {
     name: "command line",
     surface: "cli",
@@ -140,7 +156,8 @@ function cliDoor({ view }: DoorOptions, client: OperationClient): Door {
         ...(signal === undefined ? {} : { signal }),
       });
       const [module = "", ...name] = attempt.operation.split(".");
-      const argv = [module, name.join("."), "--json", ...wordsOf(operation, attempt.input)];
+      const node = through === undefined ? [] : [`--node=${through.node}`];
+      const argv = [module, name.join("."), "--json", ...node, ...wordsOf(operation, attempt.input)];
       const exit = await runCli({ argv, table: view.table, modules: [], commands: [], client, io });
       const code = io.err() === "" ? "ok" : codeIn(io.err());
       const bytes = operation?.gives === "bytes" && operation.surfaces.includes("cli");
@@ -178,13 +195,16 @@ function codeIn(stderr: string): ErrorCode {
 /** Items as any HTTP client would read them that knows nothing of Operone. */
 function ndjsonClient(fetch: Parameters<typeof httpClient>[0]["fetch"]): OperationClient {
   return {
-    async call(operation, input, { signal } = {}) {
-      const response = await fetch(`http://operone${operationPath(operation)}`, {
+    async call(operation, input, { signal, node } = {}) {
+      const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
+      const response = await fetch(`http://operone${operationPath(operation)}${query}`, {
         method: "POST",
         headers: { accept: "application/x-ndjson", "content-type": "application/json" },
         redirect: "error",
         body: JSON.stringify(input),
         ...(signal === undefined ? {} : { signal }),
+      }).catch((error: unknown) => {
+        throw signal?.aborted === true ? new OperoneError("cancelled", "") : error;
       });
       const body = response.body ?? assert.fail("no body");
       if (!response.ok) {

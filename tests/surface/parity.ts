@@ -7,7 +7,7 @@ import type { Operation } from "../../src/kernel/operation.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import { bodyBytesMax } from "../../src/surface/mesh-frames.ts";
 import { arbitraryOf } from "./arbitrary.ts";
-import { type Attempt, type Door, directDoor, doorsOf, type Outcome } from "./doors.ts";
+import { type Attempt, type Door, type DoorOptions, directDoor, doorsOf, type Outcome } from "./doors.ts";
 import { assertContains, assertSame } from "./stable.ts";
 
 export interface Subject {
@@ -16,11 +16,18 @@ export interface Subject {
   readonly owner: readonly GrantSet[];
   /** Runs of each property, for each operation. */
   readonly numRuns: number;
+  /** Doors of another node that lead to this one; absent: this one's own. */
+  doors?(sets: readonly GrantSet[]): DoorOptions;
   /** Operations that fail inside on purpose; for any other, `internal` is a defect that the suite has found. */
   readonly failing: ReadonlySet<string>;
 }
 
 const nobody: readonly GrantSet[] = [{ holder: "token none", owner: false, grants: [] }];
+
+function doorsTo(subject: Subject, sets = subject.owner): readonly Door[] {
+  const { view, caller } = subject;
+  return doorsOf(subject.doors?.(sets) ?? { view, caller, sets });
+}
 
 /** A difference is one when it is there each time: what a node says of itself changes while it is asked. */
 const comparisonsMax = 5;
@@ -39,7 +46,8 @@ export async function assertEqualAnswers(subject: Subject, attempt: Attempt): Pr
 async function compareDoors(subject: Subject, attempt: Attempt): Promise<void> {
   const options = { view: subject.view, caller: subject.caller, sets: subject.owner };
   const operation = subject.view.table.get(attempt.operation);
-  const direct = operation === undefined ? undefined : directDoor(options, operation.surfaces[0] ?? "http");
+  const surface = subject.doors === undefined ? operation?.surfaces[0] : "mesh";
+  const direct = operation === undefined ? undefined : directDoor(options, surface ?? "http");
   const before = await direct?.call(attempt);
   if (!subject.failing.has(attempt.operation)) {
     assert.notEqual(
@@ -49,7 +57,7 @@ async function compareDoors(subject: Subject, attempt: Attempt): Promise<void> {
     );
   }
   const outcomes: (readonly [Door, Outcome])[] = [];
-  for (const door of doorsOf(options)) {
+  for (const door of doorsTo(subject)) {
     if (door.fits(attempt, operation)) outcomes.push([door, await door.call(attempt)]);
   }
   const after = await direct?.call(attempt);
@@ -57,13 +65,21 @@ async function compareDoors(subject: Subject, attempt: Attempt): Promise<void> {
     const where = `${attempt.operation} through ${door.name}`;
     const exposed = operation?.surfaces.includes(door.surface) === true;
     if (!exposed) assert.equal(outcome.code, "not_found", where);
-    else if (before !== undefined && after !== undefined) compare(door, outcome, before, after, where);
+    else if (before !== undefined && after !== undefined)
+      compare(subject, door, outcome, before, after, where);
   }
   await idle(subject.view);
 }
 
-function compare(door: Door, outcome: Outcome, before: Outcome, after: Outcome, where: string): void {
-  if (door.surface === "mesh" && isTooBigForMesh(before)) {
+function compare(
+  subject: Subject,
+  door: Door,
+  outcome: Outcome,
+  before: Outcome,
+  after: Outcome,
+  where: string,
+): void {
+  if ((door.surface === "mesh" || subject.doors !== undefined) && isTooBigForMesh(before)) {
     assert.equal(outcome.code, "too_large", where);
     return;
   }
@@ -114,7 +130,7 @@ export async function proveExamples(subject: Subject, operation: Operation): Pro
 
 /** A call that its caller gives up ends at the node too. */
 export async function proveCancelled(subject: Subject, operation: string): Promise<void> {
-  for (const door of doorsOf({ view: subject.view, caller: subject.caller, sets: subject.owner })) {
+  for (const door of doorsTo(subject)) {
     const attempt = { operation, input: {} };
     if (!door.fits(attempt, subject.view.table.get(operation))) continue;
     const controller = new AbortController();
@@ -138,10 +154,9 @@ export async function proveValid(subject: Subject, operation: Operation): Promis
 
 /** For generated invalid inputs: every door refuses them, and nothing runs. */
 export async function proveInvalid(subject: Subject, operation: Operation): Promise<void> {
-  const options = { view: subject.view, caller: subject.caller, sets: subject.owner };
   await fc.assert(
     fc.asyncProperty(attempts(operation, invalidInputs(operation)), async (attempt) => {
-      for (const door of doorsOf(options)) {
+      for (const door of doorsTo(subject)) {
         if (!door.fits(attempt, operation)) continue;
         const { code, given } = await door.call(attempt);
         const expected = operation.surfaces.includes(door.surface) ? "invalid_input" : "not_found";
@@ -158,11 +173,10 @@ export async function proveInvalid(subject: Subject, operation: Operation): Prom
 
 /** Without the permission every door says so, whatever the input is. */
 export async function proveForbidden(subject: Subject, operation: Operation): Promise<void> {
-  const options = { view: subject.view, caller: subject.caller, sets: nobody };
   const valid = attempts(operation, arbitraryOf(operation.input));
   await fc.assert(
     fc.asyncProperty(valid, async (attempt) => {
-      for (const door of doorsOf(options)) {
+      for (const door of doorsTo(subject, nobody)) {
         if (!door.fits(attempt, operation)) continue;
         const expected = operation.surfaces.includes(door.surface) ? "forbidden" : "not_found";
         const { code, given } = await door.call(attempt);

@@ -33,6 +33,7 @@ export function directClient(
   view: KernelView,
   surface: SurfaceName,
   sets: readonly GrantSet[] = owner,
+  asCaller: Caller = caller,
 ): OperationClient {
   return {
     async call(operation, input, { deadlineMs, ...options } = {}) {
@@ -42,7 +43,7 @@ export function directClient(
       });
       const signal = exchange.signal ?? new AbortController().signal;
       try {
-        return await view.call({ surface, operation, input, caller, sets, ...options, signal });
+        return await view.call({ surface, operation, input, caller: asCaller, sets, ...options, signal });
       } catch (error) {
         throw signal.aborted ? cancelled(exchange) : error;
       }
