@@ -14,7 +14,7 @@ import { binary } from "./subject.ts";
 afterAll(cleanUp);
 
 const root = resolve(import.meta.dir, "../..");
-const documents = ["README.md", "docs/access.md", "docs/guide.md", "docs/http.md"];
+const documents = ["README.md", "docs/access.md", "docs/guide.md", "docs/http.md", "docs/mesh.md"];
 
 interface Block {
   /** `README.md:12` */
@@ -72,7 +72,12 @@ test.each(documents)(
     expect(lines.length).toBeGreaterThan(0);
     const script = join(home, ".local", "session.sh");
     writeFileSync(script, session + lines.join(""));
-    const env = { HOME: home, PATH: `${bin}:${process.env.PATH}`, OPERONE_HTTP_PORT: "0" };
+    const env = {
+      HOME: home,
+      PATH: `${bin}:${process.env.PATH}`,
+      OPERONE_HTTP_PORT: "0",
+      OPERONE_NETWORKING_PORT: "0",
+    };
     try {
       const { code, stdout, stderr } = await runProgram(["bash", script], { cwd: home, env });
       if (code !== 0) throw new Error(`${stderr}\n${stdout}`);
