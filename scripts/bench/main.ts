@@ -1,5 +1,6 @@
 /**
- * Measures the compiled binary beside its yardsticks: `bun run bench [names...] [--json FILE] [--binary FILE]`.
+ * Measures the compiled binary beside its yardsticks: `npm run bench -- [names...] [--json FILE] [--binary FILE]`.
+ * `mesh` is all of the mesh, `mesh-calls` a part of it.
  * Absolute times on a shared machine drift by a factor of two; the ratios are what counts.
  */
 import { existsSync, writeFileSync } from "node:fs";
@@ -15,7 +16,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: "string" }, binary: { type: "string", default: join(root, "dist", "operone") } },
 });
-const unknown = positionals.find((name) => !Object.hasOwn(measurements, name));
+const isAsked = (asked: string, name: string) => name === asked || name.startsWith(`${asked}-`);
+const unknown = positionals.find((asked) => !Object.keys(measurements).some((name) => isAsked(asked, name)));
 if (unknown !== undefined) {
   console.error(`There is no measurement "${unknown}"; there are ${Object.keys(measurements).join(", ")}`);
   process.exit(2);
@@ -29,7 +31,7 @@ const yardsticks = await buildYardsticks(root);
 const rows: Row[] = [];
 try {
   for (const [name, measure] of Object.entries(measurements)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    if (positionals.length > 0 && !positionals.some((asked) => isAsked(asked, name))) continue;
     console.error(`measuring ${name} ...`);
     rows.push(...(await measure({ binary: values.binary, yardsticks })));
   }

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { meshMeasurements } from "./mesh.ts";
 import { compare, median, type Row } from "./rounds.ts";
 import { rawClient, requestText } from "./socket.ts";
 import { store } from "./store.ts";
@@ -201,4 +202,5 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   run: shellRun,
   output,
   store,
+  ...meshMeasurements,
 };

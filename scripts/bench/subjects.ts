@@ -16,14 +16,14 @@ export const healthRequest = requestText("GET", "/v1/node/health");
 
 /** A node of the compiled binary with a data directory of its own and no TCP port. */
 export function startNode(binary: string): Promise<Server> {
-  const home = mkdtempSync(join(tmpdir(), "operone-bench-"));
+  const home = newFolder();
   const argv = [binary, "up", "--set", "http.port=0"];
   return start(argv, { OPERONE_HOME: home }, join(home, "operone.sock"), home);
 }
 
 /** A yardstick server that was built by `compiled`; it gets its socket's path in the environment. */
 export function startYardstick(binary: string): Promise<Server> {
-  const home = mkdtempSync(join(tmpdir(), "operone-bench-"));
+  const home = newFolder();
   const socket = join(home, "yardstick.sock");
   return start([binary], { YARDSTICK_SOCKET: socket }, socket, home);
 }
@@ -34,9 +34,9 @@ async function start(
   socket: string,
   home: string,
 ): Promise<Server> {
-  const env = { PATH: process.env.PATH ?? "", HOME: home, ...extra };
+  const env = { ...systemPaths(), HOME: home, ...extra };
   const startMs = performance.now();
-  const child = Bun.spawn(argv, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const child = tracked(Bun.spawn(argv, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }));
   await firstAnswer(socket, healthRequest);
   const startedMs = performance.now() - startMs;
   return {
@@ -46,9 +46,51 @@ async function start(
     async stop() {
       child.kill("SIGTERM");
       await child.exited;
-      rmSync(home, { recursive: true, force: true });
+      removeFolder(home);
     },
   };
+}
+
+const children = new Set<Bun.Subprocess>();
+const folders = new Set<string>();
+
+/** Ended when this process ends, however that comes. */
+export function tracked<T extends Bun.Subprocess>(child: T): T {
+  children.add(child);
+  void child.exited.then(() => children.delete(child));
+  return child;
+}
+
+/** Removed when this process ends. The name is short, because the path of a Unix socket has at most 107 bytes. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "ob-"));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+  for (const folder of folders) removeFolder(folder);
+});
+
+/** What every process of a measurement gets of this one's environment. */
+export function systemPaths(): Record<string, string> {
+  return { PATH: process.env.PATH ?? "" };
+}
+
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const part of stream) {
+    const lines = (text + decoder.decode(part, { stream: true })).split("\n");
+    text = lines.pop() ?? "";
+    yield* lines;
+  }
 }
 
 /** Resident memory in MB (10^6 bytes), from the kernel. Linux only. */
