@@ -117,6 +117,8 @@ export interface SpawnOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Ended by closing it; "none" is an empty stdin. */
   readonly stdin: "none" | "pipe";
+  /** A pipe as descriptor 3, for what a launcher has to say beside the output. Absent: there is none. */
+  readonly report?: true;
 }
 
 export interface ChildExit {
@@ -135,6 +137,8 @@ export interface Child {
    */
   readonly stdout: AsyncIterable<Uint8Array>;
   readonly stderr: AsyncIterable<Uint8Array>;
+  /** What came through the report; there when it was asked for, and to be read or returned as the others. */
+  readonly report?: AsyncIterable<Uint8Array>;
   /** Resolves when the bytes were accepted by the pipe. Rejects with EPIPE when the child closed it. */
   writeStdin(bytes: Uint8Array): Promise<void>;
   closeStdin(): void;
@@ -147,7 +151,10 @@ export interface Child {
 }
 
 export interface Processes {
-  /** @throws OperoneError `not_found` (no such program or directory), `forbidden` (not executable), `limited`. */
+  /**
+   * @throws OperoneError `not_found` (no such program or directory), `forbidden` (not executable), `limited`;
+   *   `unsupported` for a report where the system has no pipes to give
+   */
   spawn(options: SpawnOptions): Child;
   /** The environment that a child gets when nothing is asked for: PATH, HOME, LANG, TZ...; never BUN_* or NODE_*. */
   cleanEnvironment(): Readonly<Record<string, string>>;

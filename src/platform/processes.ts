@@ -71,6 +71,7 @@ function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system:
       pid: child.pid,
       stdout: pipes.reader("stdout", child),
       stderr: pipes.reader("stderr", child),
+      ...pipes.report(),
       writeStdin: (bytes) => stdin.write(bytes),
       closeStdin: () => stdin.close(),
       kill: (signal) => family.kill(signal),
@@ -87,13 +88,14 @@ function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system:
 type BunChild = Subprocess<"ignore" | "pipe" | number, "pipe" | number, "pipe" | number>;
 
 function start({ argv, workingDirectory, environment }: SpawnOptions, pipes: Pipes): BunChild {
+  const { stdin, stdout, stderr, report } = pipes.childEnds();
   const child = Bun.spawn([...argv], {
     cwd: workingDirectory,
     env: { ...environment },
     // setsid(2): a group and a session of its own, and no terminal to type into.
     detached: process.platform !== "win32",
     windowsHide: true,
-    ...pipes.childEnds(),
+    stdio: [stdin, stdout, stderr, ...(report === undefined ? [] : [report])],
   });
   pipes.closeChildEnds();
   return child;
@@ -110,11 +112,19 @@ function assertWorkingDirectory(path: string): void {
   throw new OperoneError("not_found", `The working directory "${path}" ${what}; make it, or name another`);
 }
 
+function withoutPipes(): OperoneError {
+  return new OperoneError(
+    "unsupported",
+    "This system's C library cannot be called, so a child gets no pipe for its report; see whether memory may be executable here",
+  );
+}
+
 /** The pipes of one child, or nothing where Bun's own have to do. */
 class Pipes {
   readonly #stdin: Pipe | undefined;
   readonly #stdout: Pipe | undefined;
   readonly #stderr: Pipe | undefined;
+  readonly #report: Pipe | undefined;
   readonly #wantsStdin: boolean;
   #childEndsOpen = true;
 
@@ -130,6 +140,8 @@ class Pipes {
       this.#stdout = open(true);
       this.#stderr = open(false);
       this.#stdin = this.#wantsStdin ? open(false) : undefined;
+      this.#report = options.report === true ? open(false) : undefined;
+      if (options.report === true && this.#report === undefined) throw withoutPipes();
     } catch (error) {
       for (const pipe of opened) closePipe(pipe);
       throw spawnFailure(options, error);
@@ -141,20 +153,21 @@ class Pipes {
       stdin: this.#stdin?.read ?? (this.#wantsStdin ? ("pipe" as const) : ("ignore" as const)),
       stdout: this.#stdout?.write ?? ("pipe" as const),
       stderr: this.#stderr?.write ?? ("pipe" as const),
+      report: this.#report?.write,
     };
   }
 
   /** Only the child must hold them, or its end would never be seen. */
   closeChildEnds(): void {
     this.#childEndsOpen = false;
-    for (const fd of [this.#stdin?.read, this.#stdout?.write, this.#stderr?.write]) {
+    for (const fd of [this.#stdin?.read, this.#stdout?.write, this.#stderr?.write, this.#report?.write]) {
       if (fd !== undefined) closeSync(fd);
     }
   }
 
   closeAll(): void {
     if (this.#childEndsOpen) this.closeChildEnds();
-    for (const fd of [this.#stdin?.write, this.#stdout?.read, this.#stderr?.read]) {
+    for (const fd of [this.#stdin?.write, this.#stdout?.read, this.#stderr?.read, this.#report?.read]) {
       if (fd !== undefined) closeSync(fd);
     }
   }
@@ -165,6 +178,10 @@ class Pipes {
     const stream = child[name];
     if (!(stream instanceof ReadableStream)) throw new Error(`Bun gave no ${name}`);
     return PipeReader.ofStream(stream);
+  }
+
+  report() {
+    return this.#report === undefined ? {} : { report: PipeReader.ofDescriptor(this.#report.read) };
   }
 
   writer(child: BunChild): PipeWriter {

@@ -1,0 +1,113 @@
+#define _GNU_SOURCE
+#include "first.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "kernel.h"
+#include "lock.h"
+#include "report.h"
+
+static const char host_name[] = "sandbox";
+
+static void wait_for_maps(struct link *link) {
+  char byte;
+  close(link->ready[1]);
+  close(link->status[0]);
+  if (read(link->ready[0], &byte, 1) != 1) _exit(EXIT_FAILED);
+}
+
+/* After the change of user, which would undo it. A launcher that died before shows as the end of the pipe. */
+static void die_with_launcher(struct link *link) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  struct pollfd end = {.fd = link->ready[0]};
+  if (poll(&end, 1, 0) != 0 && (end.revents & POLLHUP) != 0) _exit(EXIT_FAILED);
+  close(link->ready[0]);
+}
+
+/* An empty network has its loopback switched off, and programs that talk to themselves need it. */
+static void raise_loopback(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
+  strcpy(request.ifr_name, "lo");
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0) fail("network", "lo");
+  close(fd);
+}
+
+static _Noreturn void become_command(const struct policy *policy, mode_t mask) {
+  umask(mask);
+  sigset_t none;
+  sigemptyset(&none);
+  for (int one = 1; one < NSIG; one++) signal(one, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  set_limits(policy);
+  if (policy->folder != NULL && chdir(policy->folder) != 0) fail("folder", policy->folder);
+  syscall(__NR_close_range, REPORT_FD + 1, ~0U, 0);
+  execvp(policy->command[0], policy->command);
+  fail("exec", policy->command[0]);
+}
+
+static int wait_for(pid_t command) {
+  for (;;) {
+    int status;
+    pid_t ended = waitpid(-1, &status, 0);
+    if (ended == command) return status;
+    if (ended < 0 && errno != EINTR) _exit(EXIT_FAILED);
+  }
+}
+
+/* The descriptors of the command are the command's: while we held them too, nobody would see it close them. */
+static void let_go(void) {
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= REPORT_FD; fd++) {
+    if (nothing < 0) close(fd);
+    else dup2(nothing, fd);
+  }
+  if (nothing > REPORT_FD) close(nothing);
+}
+
+static void enter(const struct policy *policy, struct sources *sources, struct link *link) {
+  wait_for_maps(link);
+  become_user(policy);
+  die_with_launcher(link);
+  umask(0);
+  if (!policy->other_user || sources->workspace < 0) open_workspace(policy, sources, -1);
+  open_sources(policy, sources);
+  if (sethostname(host_name, sizeof host_name - 1) != 0) fail("mount", "hostname");
+  if (!policy->network) raise_loopback();
+  enter_root(policy, sources);
+}
+
+_Noreturn void be_first(const struct policy *policy, struct sources *sources, struct link *link,
+                        struct start_memory memory, mode_t mask) {
+  enter(policy, sources, link);
+  drop_privileges();
+  int landlock = lock_files(policy);
+  /* With the host's network come its abstract sockets, and only Landlock 6 keeps these apart. */
+  lock_calls(!policy->network || landlock >= 6);
+  /* Neither the words of this process nor its memory are the command's business. */
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NAME, "sandbox");
+  pid_t command = fork();
+  if (command < 0) fail("start", "fork");
+  if (command == 0) become_command(policy, mask);
+  memset(memory.begin, 0, (size_t)(memory.end - memory.begin));
+  let_go();
+  int status = wait_for(command);
+  while (write(link->status[1], &status, sizeof status) < 0 && errno == EINTR) {
+  }
+  /* With its first process the kernel ends every other of the namespace. */
+  _exit(0);
+}

@@ -1,0 +1,136 @@
+/*
+ * The sandbox launcher: runs one command with what a policy names, and nothing else of the machine. See policy.h for
+ * its words, report.h for how it fails, root.c for what the command sees, filter.c for what it may ask of the kernel.
+ *
+ * Three processes: this one, outside, whom the node knows, and who ends as the command ends; the first of the new
+ * namespaces (first.c), whose death ends all others; and the command.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "first.h"
+#include "identity.h"
+#include "kernel.h"
+#include "policy.h"
+#include "report.h"
+#include "root.h"
+
+extern char **environ;
+
+/* Whatever the node had open is not for the command: all but the three streams and the report. */
+static void close_inherited(void) {
+  for (int fd = 0; fd < REPORT_FD; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) _exit(EXIT_FAILED);
+  if (fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) != 0) _exit(EXIT_FAILED);
+  if (syscall(__NR_close_range, REPORT_FD + 1, ~0U, 0) != 0) fail("start", "close_range");
+}
+
+static void die_with_node(pid_t node) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != node) _exit(EXIT_FAILED);
+}
+
+static void join_group(const char *path) {
+  if (path == NULL) return;
+  int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int members = openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  if (members < 0 || write(members, "0", 1) != 1) fail("group", path);
+  close(members);
+  close(folder);
+}
+
+/* For root, when the command is not to be the owner of the workspace: its files are shown as the command's. */
+static void open_as_owner(struct policy *policy, struct sources *sources) {
+  sources->workspace = -1;
+  if (!policy->other_user || policy->workspace == NULL) return;
+  struct stat owner;
+  if (lstat(policy->workspace, &owner) != 0) fail("workspace", policy->workspace);
+  if (owner.st_uid == policy->outside) return;
+  int table = owner_table(owner.st_uid, owner.st_gid, policy);
+  open_workspace(policy, sources, table);
+  close(table);
+}
+
+static pid_t start_first(const struct policy *policy) {
+  unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (!policy->network) flags |= CLONE_NEWNET;
+  pid_t child = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+  if (child < 0) fail("namespaces", "clone");
+  return child;
+}
+
+/* From here on signals are for the command, which is in the same group; we end when it has ended. */
+static void stand_aside(void) {
+  for (int one = 1; one < NSIG; one++)
+    if (one != SIGCHLD && one != SIGKILL && one != SIGSTOP) signal(one, SIG_IGN);
+}
+
+static void close_streams(void) {
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= REPORT_FD; fd++)
+    if (nothing >= 0) dup2(nothing, fd);
+}
+
+/* Ends as the command did: with its code, or by its signal. */
+static _Noreturn void end_as(int status) {
+  if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+  int number = WTERMSIG(status);
+  struct rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_UNBLOCK, &all, NULL);
+  signal(number, SIG_DFL);
+  kill(getpid(), number);
+  _exit(128 + number);
+}
+
+static _Noreturn void wait_for_end(pid_t first, int from_first) {
+  int status, ended;
+  while (waitpid(first, &ended, 0) < 0 && errno == EINTR) {
+  }
+  if (read(from_first, &status, sizeof status) == sizeof status) end_as(status);
+  /* The first process failed, and has reported why, or was killed, and all with it. */
+  end_as(ended);
+}
+
+static struct start_memory memory_of(char **words) {
+  char *end = words[0];
+  for (char **word = words; *word != NULL; word++) end = *word + strlen(*word);
+  for (char **one = environ; *one != NULL; one++) end = *one + strlen(*one);
+  return (struct start_memory){words[0], end};
+}
+
+int main(int count, char **words) {
+  static struct policy policy;
+  static struct sources sources;
+  if (count < 2) _exit(EXIT_FAILED);
+  mode_t mask = umask(0);
+  umask(mask);
+  close_inherited();
+  read_policy(&policy, words + 1);
+  die_with_node(policy.parent);
+  join_group(policy.group);
+  open_as_owner(&policy, &sources);
+  struct link link;
+  if (pipe2(link.ready, O_CLOEXEC) != 0 || pipe2(link.status, O_CLOEXEC) != 0) fail("start", "pipe2");
+  stand_aside();
+  pid_t first = start_first(&policy);
+  if (first == 0) be_first(&policy, &sources, &link, memory_of(words), mask);
+  close(link.ready[0]);
+  close(link.status[1]);
+  write_maps(&policy, first);
+  if (write(link.ready[1], "x", 1) != 1) fail("start", "pipe");
+  close_streams();
+  wait_for_end(first, link.status[0]);
+}

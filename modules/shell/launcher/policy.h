@@ -1,0 +1,63 @@
+/*
+ * What one run may do, as the node gives it: options, each a word of its own followed by a fixed number of words, then
+ * "--" and the command. No word is ever split, so no path can be read as anything else.
+ *
+ *   --parent PID                who started this; when that is not our parent, it is gone, and so are we
+ *   --network none|full
+ *   --run-as INSIDE USER GROUP  the id that the command sees of itself, and the user and group that it is outside; by root,
+ *                               who must say so
+ *   --read-only PATH TARGET     a part of the system, left out where it does not exist
+ *   --link TEXT TARGET          a symbolic link
+ *   --scratch TARGET BYTES      an empty folder in memory
+ *   --workspace PATH ro|rw      at the same path inside
+ *   --shield NAME               in the workspace, read-only with what is below; left out where it does not exist
+ *   --shield-folder NAME        the same, made where only it itself is missing
+ *   --pin NAME                  in the workspace: a folder as it is, but not to be renamed or replaced; anything else as --shield
+ *   --hide PATH                 inside: an empty thing in its place; left out where it does not exist
+ *   --limit NAME VALUE          as setrlimit(2): cpu, fsize, data, nproc, nofile
+ *   --group PATH                a control group (v2) to join
+ *   --folder PATH               inside: where the command starts
+ */
+#ifndef LAUNCHER_POLICY_H
+#define LAUNCHER_POLICY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { ENTRIES_MAX = 256, LIMITS_MAX = 16 };
+
+enum entry_kind { READ_ONLY, LINK, SCRATCH, SHIELD, SHIELD_FOLDER, PIN, HIDE };
+
+struct entry {
+  enum entry_kind kind;
+  const char *source; /* READ_ONLY: outside; LINK: its text */
+  const char *target; /* inside; SHIELD, SHIELD_FOLDER, PIN: below the workspace */
+  long bytes;         /* SCRATCH */
+};
+
+struct limit {
+  int resource;
+  unsigned long value;
+};
+
+struct policy {
+  pid_t parent;
+  bool network;
+  bool other_user;
+  uid_t inside, outside;
+  gid_t outside_group;
+  const char *workspace; /* NULL: none */
+  bool workspace_writable;
+  const char *group;
+  const char *folder;
+  struct entry entries[ENTRIES_MAX];
+  int entry_count;
+  struct limit limits[LIMITS_MAX];
+  int limit_count;
+  char **command;
+};
+
+/* Ends with the report "policy" on anything that is not exactly as above. */
+void read_policy(struct policy *policy, char **words);
+
+#endif
