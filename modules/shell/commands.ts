@@ -7,7 +7,9 @@ import type { Secrets } from "../access/contract.ts";
 import { type Feed, feedBytes, feedMessages } from "./command-input.ts";
 import type { config } from "./module.ts";
 import { type CommandBounds, RunningCommand } from "./running-command.ts";
-import type { CommandInput, CommandItem, CommandMessage } from "./shapes.ts";
+import { confinementOf, Sandbox, type Tier } from "./sandbox.ts";
+import type { Profile, SandboxLimits } from "./sandbox-policy.ts";
+import { type CommandInput, type CommandItem, type CommandMessage, unconfinedProfile } from "./shapes.ts";
 import { environmentOf } from "./variables.ts";
 
 export interface CommandPorts {
@@ -30,6 +32,7 @@ export class Commands {
   // Neither changes while the node runs, and both take system calls.
   #clean: Variables | undefined;
   #home: Promise<string> | undefined;
+  #sandbox: Sandbox | undefined;
   #stopping = false;
 
   constructor(ports: CommandPorts, config: ShellConfig) {
@@ -90,12 +93,62 @@ export class Commands {
   async #spawn(input: CommandInput, context: Context): Promise<Child> {
     const { processes, secrets } = this.#ports;
     this.#clean ??= processes.cleanEnvironment();
+    const { profile } = input;
+    if (profile !== unconfinedProfile)
+      return await this.#spawnConfined({ ...input, profile }, this.#clean, context);
     const environment = await environmentOf(input, this.#clean, secrets, context);
     const workingDirectory = await this.#folderOf(input.workingDirectory);
-    // All of this took its time. From the next line on there is something to end.
+    this.#assertWanted(context);
+    return processes.spawn({ argv: input.argv, workingDirectory, environment, stdin: "pipe" });
+  }
+
+  async #spawnConfined(
+    input: CommandInput & { readonly profile: Profile },
+    clean: Variables,
+    context: Context,
+  ): Promise<Child> {
+    const sandbox = await this.#box();
+    const variables = { ...clean, ...sandbox.variables() };
+    const environment = await environmentOf(input, variables, this.#ports.secrets, context);
+    const confinement = confinementOf({ ...input, ...(await this.#places(input)) });
+    this.#assertWanted(context);
+    const child = await sandbox.start(
+      { argv: input.argv, environment, stdin: "pipe" },
+      confinement,
+      context.signal,
+    );
+    // The node began to stop meanwhile, and did not know of this one.
+    if (this.#stopping) child.kill("SIGKILL");
+    return child;
+  }
+
+  /** All before took its time. From the next line on there is something to end. */
+  #assertWanted(context: Context): void {
     context.signal.throwIfAborted();
     if (this.#stopping) throw stopped();
-    return processes.spawn({ argv: input.argv, workingDirectory, environment, stdin: "pipe" });
+  }
+
+  /** Whether this machine can confine commands. */
+  async tier(): Promise<Tier> {
+    return await (await this.#box()).tier();
+  }
+
+  async #box(): Promise<Sandbox> {
+    this.#home ??= homeOf(this.#ports);
+    const { processes, host } = this.#ports;
+    this.#sandbox ??= new Sandbox(
+      { processes, dataDirectory: host.dataDirectory, home: await this.#home },
+      sandboxLimitsOf(this.#config),
+    );
+    return this.#sandbox;
+  }
+
+  /** A "~" alone stays: it is the home in the sandbox. */
+  async #places({ workspace, workingDirectory }: CommandInput) {
+    return {
+      workspace: workspace === undefined ? undefined : await this.#folderOf(workspace),
+      workingDirectory: workingDirectory === "~" ? "~" : await this.#folderOf(workingDirectory),
+    };
   }
 
   async #folderOf(asked: string): Promise<string> {
@@ -111,6 +164,17 @@ type ShellConfig = InferOutput<typeof config>;
 
 function stopped(): OperoneError {
   return new OperoneError("unavailable", "The node is stopping, and its commands with it; start it again");
+}
+
+function sandboxLimitsOf(config: ShellConfig): SandboxLimits {
+  return {
+    cpuSecondsMax: config.sandboxCpuSecondsMax,
+    memoryBytesMax: config.sandboxMemoryBytesMax,
+    processesMax: config.sandboxProcessesMax,
+    openFilesMax: config.sandboxOpenFilesMax,
+    fileBytesMax: config.sandboxFileBytesMax,
+    scratchBytesMax: config.sandboxScratchBytesMax,
+  };
 }
 
 /** @throws OperoneError `invalid_input` beyond the configured most */

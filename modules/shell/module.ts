@@ -5,7 +5,7 @@ import { Checks, Clock, Files, Host, Log, Processes } from "../../src/kernel/por
 import { Secrets } from "../access/contract.ts";
 import { limits } from "./limits.ts";
 import { operations } from "./operations.ts";
-import { unconfined, unconfinedPermission } from "./scope.ts";
+import { confined, confinedPermission, unconfined, unconfinedPermission } from "./scope.ts";
 
 function amount(usual: number, most: number, what: string) {
   const schema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most), v.description(what));
@@ -33,13 +33,31 @@ export const config = v.strictObject({
   killGraceMsMax: amount(60_000, 600_000, "The longest such grace that a call may name"),
   commandsMax: amount(256, 10_000, "Commands that may run at once"),
   commandsPerCallerMax: amount(64, 10_000, "Commands of one caller that may run at once"),
+  sandboxCpuSecondsMax: amount(86_400, limits.timerMsMax, "CPU time of each process of a confined command"),
+  sandboxMemoryBytesMax: amount(
+    8_589_934_592,
+    Number.MAX_SAFE_INTEGER,
+    "Private memory of each process of a confined command",
+  ),
+  sandboxProcessesMax: amount(1_024, 1_000_000, "Processes and threads of a confined command"),
+  sandboxOpenFilesMax: amount(4_096, 1_000_000, "Open files of each process of a confined command"),
+  sandboxFileBytesMax: amount(
+    68_719_476_736,
+    Number.MAX_SAFE_INTEGER,
+    "Size of each file that a confined command writes",
+  ),
+  sandboxScratchBytesMax: amount(
+    536_870_912,
+    Number.MAX_SAFE_INTEGER,
+    "Size of each of the folders in memory of a confined command: its home and /tmp",
+  ),
 });
 
 export const shell = defineModule({
   id: "shell",
   summary: "Run commands",
   config,
-  permissions: { [unconfined]: unconfinedPermission },
+  permissions: { [confined]: confinedPermission, [unconfined]: unconfinedPermission },
   requires: {
     checks: Checks,
     clock: Clock,

@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { ByteText } from "../../src/kernel/byte-text.ts";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
-import { requestsOf, unconfined } from "./scope.ts";
+import { confined, requestsOf, unconfined } from "./scope.ts";
 import { CommandInput, CommandItem, CommandMessage } from "./shapes.ts";
 import type { ShellState } from "./state.ts";
 
@@ -10,17 +10,18 @@ const op = operationsOf<ShellState>("shell");
 
 const command = {
   effect: "destroy",
-  needs: [unconfined],
+  needs: [],
+  needsOneOf: [confined, unconfined],
   surfaces: ["http", "cli", "mesh"],
   gives: "items",
   input: CommandInput,
   output: CommandItem,
-  errors: ["not_found", "too_large", "limited"],
+  errors: ["not_found", "too_large", "limited", "unsupported"],
   scope: requestsOf,
 } as const;
 
 const how =
-  "The answer is what the command writes, in the order in which it arrives, as { stream, text } or, where the bytes are no UTF-8, { stream, base64 }; the last item is { exit: { code, signal, reason, durationMs } }. The command leads a process group of its own. When the call is cancelled, its time is over, its output too large, or its token revoked, the whole group gets SIGTERM, and SIGKILL after the grace. What a command leaves running in its group when it exits is ended in the same way after one more grace. Nothing confines it, so a process that makes itself a daemon is not found.";
+  "The answer is what the command writes, in the order in which it arrives, as { stream, text } or, where the bytes are no UTF-8, { stream, base64 }; the last item is { exit: { code, signal, reason, durationMs } }. The command leads a process group of its own. When the call is cancelled, its time is over, its output too large, or its token revoked, the whole group gets SIGTERM, and SIGKILL after the grace. What a command leaves running in its group when it exits is ended in the same way after one more grace. A confined command ends with all that it started. Nothing holds an unconfined one, so of that a process which makes itself a daemon is not found.";
 
 const run = op({
   ...command,
@@ -30,8 +31,11 @@ const run = op({
   takes: "bytes",
   cli: { positional: ["argv"], render, exit, failureExit: 125 },
   examples: [
-    { input: { argv: ["true"] }, output: { exit: { code: 0, signal: null, reason: "exited" } } },
-    { input: { argv: ["echo", "hi"] } },
+    {
+      input: { argv: ["true"], profile: "unconfined" },
+      output: { exit: { code: 0, signal: null, reason: "exited" } },
+    },
+    { input: { argv: ["echo", "hi"], profile: "unconfined" } },
   ],
   run: (shell, input, context) => shell.commands.run(input, context),
 });
@@ -44,7 +48,10 @@ const interact = op({
   takes: "messages",
   message: CommandMessage,
   cli: { positional: ["argv"], render, exit, failureExit: 125 },
-  examples: [{ input: { argv: ["true"] } }, { input: { argv: ["echo", "hi"] } }],
+  examples: [
+    { input: { argv: ["true"], profile: "unconfined" } },
+    { input: { argv: ["echo", "hi"], profile: "unconfined" } },
+  ],
   run: (shell, input, context) => shell.commands.interact(input, context),
 });
 

@@ -23,7 +23,8 @@ function decisionOf(grants: readonly Partial<Grant>[], asked: Asks): string {
     grants: grants.map((grant) => ({ permission: unconfined, decision: "allow" as const, ...grant })),
   };
   const context = { permissions, sets: [set], nowMs: () => 0, nodeNames: new Set<string>() };
-  const whole = { workingDirectory: "~", environment: {}, secrets: {}, ...asked };
+  const usual = { profile: "unconfined", network: "none" } as const;
+  const whole = { workingDirectory: "~", environment: {}, secrets: {}, ...usual, ...asked };
   const decisions = requestsOf(whole).map((request) => decide(context, request));
   return decisions.includes("deny") ? "deny" : decisions.includes("ask") ? "ask" : "allow";
 }

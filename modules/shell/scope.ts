@@ -3,7 +3,10 @@ import * as v from "valibot";
 import type { Permission, ScopeRequest } from "../../src/kernel/authority.ts";
 import { type CommandPattern, covers, isRelativePath, parsePattern } from "./command-pattern.ts";
 import { limits } from "./limits.ts";
+import { networks, profiles } from "./sandbox-policy.ts";
+import { type CommandInput, unconfinedProfile } from "./shapes.ts";
 
+export const confined = "shell.run";
 export const unconfined = "shell.unconfined";
 
 const Pattern = v.pipe(
@@ -36,10 +39,62 @@ export const CommandScope = v.strictObject({
 });
 type CommandScope = v.InferOutput<typeof CommandScope>;
 
+const Folder = v.pipe(
+  v.string(),
+  v.maxLength(limits.pathLengthMax),
+  v.regex(/^(\/|~$|~\/)/, 'write an absolute path, or one that begins with "~/"'),
+  v.check((path) => !path.split("/").includes(".."), 'a path with ".." means nothing certain'),
+);
+
+export const ConfinedScope = v.strictObject({
+  ...CommandScope.entries,
+  workspaces: v.optional(
+    v.pipe(
+      v.array(Folder),
+      v.maxLength(limits.patternsMax),
+      v.description(
+        "Folders in which, or below which, the workspace must lie, written as the call writes it. Absent: none, so that commands run without a workspace. This, the profiles and the network narrow an allow or an ask; a deny of commands holds wherever they run.",
+      ),
+    ),
+  ),
+  profiles: v.optional(v.pipe(v.array(v.picklist(profiles)), v.description("Absent: every confined one."))),
+  network: v.optional(
+    v.pipe(v.picklist(networks), v.description("The most that commands get. Absent: none.")),
+  ),
+});
+type ConfinedScope = v.InferOutput<typeof ConfinedScope>;
+
 const Request = v.strictObject({
   argv: v.pipe(v.array(v.string()), v.minLength(1)),
   environment: v.optional(v.array(v.string())),
 });
+
+const ConfinedRequest = v.strictObject({
+  ...Request.entries,
+  workspace: v.optional(v.string()),
+  profile: v.optional(v.picklist(profiles)),
+  network: v.optional(v.picklist(networks)),
+});
+
+export const confinedPermission: Permission = {
+  summary:
+    "Run these commands confined: they read the system, and read or write the folders that are named here",
+  scope: ConfinedScope,
+  covers(scope, request) {
+    const { argv, environment, workspace, profile, network } = v.parse(ConfinedRequest, request);
+    const { workspaces = [], profiles: allowed = profiles, network: most = "none" } = scope as ConfinedScope;
+    if ((profile !== undefined && !allowed.includes(profile)) || (network === "full" && most !== "full"))
+      return false;
+    if (workspace !== undefined && !workspaces.some((folder) => holds(folder, workspace))) return false;
+    return coversCommand(scope as CommandScope, { argv, environment });
+  },
+};
+
+/** As they are written. What is judged so is later taken only where it has no link and no ".." in it. */
+function holds(folder: string, path: string): boolean {
+  const trimmed = folder.replace(/\/+$/, "");
+  return path === folder || path === trimmed || path.startsWith(`${trimmed}/`);
+}
 
 export const unconfinedPermission: Permission = {
   summary: "Run these commands with all rights of the user that the node runs as",
@@ -47,12 +102,21 @@ export const unconfinedPermission: Permission = {
     "it equals being the owner of this node: a command can read and change whatever the node's user can, the node's own keys and tokens too. Patterns say which commands may start, and not what these do then",
   scope: CommandScope,
   covers(scope, request) {
-    const { argv, environment = [] } = v.parse(Request, request);
-    const { environment: allowed = [] } = scope as CommandScope;
-    if (!patternsOf(scope as CommandScope).some((pattern) => covers(pattern, argv))) return false;
-    return allowed.includes("*") || environment.every((name) => allowed.includes(name));
+    return coversCommand(scope as CommandScope, v.parse(Request, request));
   },
 };
+
+function coversCommand(
+  scope: CommandScope,
+  {
+    argv,
+    environment = [],
+  }: { readonly argv: readonly string[]; readonly environment?: readonly string[] | undefined },
+): boolean {
+  const { environment: allowed = [] } = scope;
+  if (!patternsOf(scope).some((pattern) => covers(pattern, argv))) return false;
+  return allowed.includes("*") || environment.every((name) => allowed.includes(name));
+}
 
 const parsed = new WeakMap<CommandScope, readonly CommandPattern[]>();
 
@@ -75,23 +139,47 @@ export interface Asked {
   readonly environment: Readonly<Record<string, string>>;
   /** Variable name to secret name. */
   readonly secrets: Readonly<Record<string, string>>;
+  readonly profile: CommandInput["profile"];
+  readonly workspace?: string | undefined;
+  readonly network: CommandInput["network"];
 }
 
 /**
- * The rights that a command needs. The argument vector stands alone first, so that a deny of it holds whatever
- * variables are set; then together with the variables, so that one grant must allow both.
+ * The rights that a command needs. The argument vector stands alone first, so that a deny of it holds whatever else
+ * is asked; then together with the variables and the sandbox, so that one grant must allow all of it.
  */
-export function requestsOf({ argv, workingDirectory, environment, secrets }: Asked): readonly ScopeRequest[] {
-  const judged = judgedArgv(argv, workingDirectory);
+export function requestsOf(asked: Asked): readonly ScopeRequest[] {
+  const { workingDirectory, environment, secrets } = asked;
+  const permission = asked.profile === unconfinedProfile ? unconfined : confined;
+  const sandbox = sandboxOf(asked);
+  const argv = judgedArgv(
+    asked.argv,
+    workingDirectory === "~" ? (sandbox.workspace ?? "~") : workingDirectory,
+  );
   const names = [...Object.keys(environment), ...Object.keys(secrets)].toSorted();
   const used = [...new Set(Object.values(secrets))].toSorted();
   return [
-    { permission: unconfined, request: { argv: judged } },
-    ...(names.length === 0
+    { permission, request: { argv } },
+    ...(permission === unconfined && names.length === 0
       ? []
-      : [{ permission: unconfined, request: { argv: judged, environment: names } }]),
+      : [
+          {
+            permission,
+            request: { argv, ...sandbox, ...(names.length === 0 ? {} : { environment: names }) },
+          },
+        ]),
     ...used.map((name) => ({ permission: "access.secret.use", request: { name } })),
   ];
+}
+
+function sandboxOf({ profile, network, workspace, workingDirectory }: Asked): {
+  readonly profile?: string;
+  readonly network?: string;
+  readonly workspace?: string;
+} {
+  if (profile === unconfinedProfile) return {};
+  const place = workspace ?? (workingDirectory === "~" ? undefined : workingDirectory);
+  return { profile, network, ...(place === undefined ? {} : { workspace: place }) };
 }
 
 /**

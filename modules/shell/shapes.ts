@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { byteText } from "../../src/kernel/byte-text.ts";
 import { limits } from "./limits.ts";
+import { networks, profiles } from "./sandbox-policy.ts";
 
 /** Half of a surrogate pair has no bytes: it would reach the program as another character than the one judged. */
 function isPassable(text: string): boolean {
@@ -10,6 +11,9 @@ function isPassable(text: string): boolean {
 const passable = v.check(isPassable, "it holds a NUL or half a character, which no program can receive");
 
 const Word = v.pipe(v.string(), v.maxLength(limits.wordLengthMax), passable);
+
+/** The profile of commands that nothing confines. */
+export const unconfinedProfile = "unconfined";
 
 const argv = v.pipe(
   v.array(Word),
@@ -33,7 +37,7 @@ const workingDirectory = v.optional(
       'write an absolute path, or one that begins with "~/"',
     ),
     v.description(
-      "An absolute path of the executing node; it must exist. ~ is the home directory of the node's user, or the node's data directory where there is no home.",
+      "An absolute path of the executing node; it must exist. ~ alone is an empty home for this one command; unconfined, and in front of a path, it is the home directory of the node's user, or the node's data directory where there is no home.",
     ),
   ),
   "~",
@@ -90,8 +94,43 @@ function whole(most: number, what: string) {
   return v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most), v.description(what)));
 }
 
+const profile = v.optional(
+  v.pipe(
+    v.picklist([...profiles, unconfinedProfile]),
+    v.description(
+      "What the command may do. workspace: read the system, write the workspace. read-only: read both. Either way it has an empty home and no other process, and git hooks and files of settings in the workspace stay as they are. unconfined: everything that the node's user may; it needs shell.unconfined.",
+    ),
+  ),
+  "workspace",
+);
+
+const workspace = v.optional(
+  v.pipe(
+    v.string(),
+    v.maxLength(limits.pathLengthMax),
+    passable,
+    v.check((path) => /^(~\/|\/)/.test(path), 'write an absolute path, or one that begins with "~/"'),
+    v.description(
+      "The folder of the executing node that a confined command works in, by its real path. Default: the working directory, and none where that is ~. No folder of the system, no home itself and no hidden folder.",
+    ),
+  ),
+);
+
+const network = v.optional(
+  v.pipe(
+    v.picklist(networks),
+    v.description(
+      "Of a confined command. none: a loopback of its own. full: the node's, with all services that it reaches.",
+    ),
+  ),
+  "none",
+);
+
 export const CommandInput = v.strictObject({
   argv,
+  profile,
+  workspace,
+  network,
   workingDirectory,
   environment,
   secrets,

@@ -1,18 +1,20 @@
 import { expect, test } from "bun:test";
 import { Checks } from "../../src/kernel/ports.ts";
+import { simulatedHost } from "../../src/kernel/simulated.ts";
 import { systemProcesses } from "../../src/platform/processes.ts";
 import { shellNode } from "../../tests/shell/shell-node.ts";
 
-test("the diagnosis says that commands are not confined, and what to do", async () => {
-  await using node = await shellNode();
+test("the diagnosis says whether commands can be confined here, and what to do where they cannot", async () => {
+  const host = simulatedHost({ dataDirectory: "/proc/no-folder" });
+  await using node = await shellNode({}, {}, { host });
   const check = node.kernel
     .service(Checks)
     .all()
     .find(({ name }) => name === "commands");
-  expect(await check?.run(new AbortController().signal)).toMatchObject({
+  expect(await check?.run(new AbortController().signal)).toEqual({
     verdict: "warning",
-    found: expect.stringContaining("unconfined"),
-    fix: expect.stringContaining("shell.unconfined"),
+    found: expect.stringContaining("confined commands are refused"),
+    fix: expect.any(String),
   });
 });
 

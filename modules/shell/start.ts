@@ -1,9 +1,10 @@
 /** Starts shell: first ends what an earlier run left behind, then takes commands. */
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
-import type { Checks, Log, Processes } from "../../src/kernel/ports.ts";
+import type { Checks, Finding, Log, Processes } from "../../src/kernel/ports.ts";
 import { type CommandPorts, Commands } from "./commands.ts";
 import type { config } from "./module.ts";
+import type { Tier } from "./sandbox.ts";
 import type { ShellState } from "./state.ts";
 
 export interface ShellInput {
@@ -15,16 +16,19 @@ export interface ShellInput {
 export function startShell({ config, use, scope }: ShellInput): Started<Record<never, never>, ShellState> {
   const commands = new Commands(use, config);
   scope.defer(() => commands.stop());
-  use.checks.add({
-    name: "commands",
-    run: () => ({
-      verdict: "warning",
-      found:
-        'commands run unconfined, with all rights of the node\'s user; only "shell.unconfined" allows them',
-      fix: "grant shell.unconfined to nobody whom you would not let be the owner of this node",
-    }),
-  });
+  use.checks.add({ name: "commands", run: async () => findingOf(await commands.tier()) });
   return { state: { commands }, services: {}, ready: endLeftovers(use.processes, use.log) };
+}
+
+function findingOf(tier: Tier): Finding {
+  if (!tier.ready) {
+    return { verdict: "warning", found: `confined commands are refused: ${tier.why}`, fix: tier.fix };
+  }
+  return {
+    verdict: "ok",
+    found:
+      "commands are confined by namespaces, Landlock and seccomp; memory is limited for each process, and not for all together",
+  };
 }
 
 async function endLeftovers(processes: Processes, log: Log): Promise<void> {

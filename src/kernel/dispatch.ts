@@ -153,9 +153,11 @@ function isLocal({ options }: Engine, selector: string): boolean {
   return options.router()?.isLocal(selector) ?? options.nodeNames.has(selector);
 }
 
-/** @throws OperoneError `forbidden` unless all the operation's permissions are held, whatever their scope */
+/** @throws OperoneError `forbidden` unless the operation's permissions are held, whatever their scope */
 function assertHolds(engine: Engine, admitted: Admitted, authority: AuthorityContext): void {
-  const missing = admitted.operation.needs.find((permission) => !holds(authority, permission));
+  const { needs, needsOneOf } = admitted.operation;
+  const lacks = (permission: string) => !holds(authority, permission);
+  const missing = needs.find(lacks) ?? (needsOneOf.every(lacks) ? needsOneOf[0] : undefined);
   if (missing !== undefined) throw denied(engine, admitted, "", { permission: missing });
 }
 

@@ -94,7 +94,7 @@ export function operationTable(
           `Module "${module.id}" lists "${operation.id}", which belongs to "${operation.module}"`,
         );
       }
-      const unknown = operation.needs.find((name) => !permissions.has(name));
+      const unknown = [...operation.needs, ...operation.needsOneOf].find((name) => !permissions.has(name));
       if (unknown !== undefined) {
         throw new OperoneError(
           "internal",

@@ -104,6 +104,8 @@ export interface Operation<S = unknown> {
   readonly effect: Effect;
   /** Permissions that the caller must hold, all of them. Empty: every authenticated caller may call it. */
   readonly needs: readonly string[];
+  /** Permissions of which the caller must hold one at least, where the input decides which. Empty: none of these. */
+  readonly needsOneOf: readonly string[];
   readonly surfaces: readonly SurfaceName[];
   readonly takes: Takes;
   readonly gives: Gives;
@@ -144,6 +146,7 @@ interface Definition<
   readonly description?: string;
   readonly effect: Effect;
   readonly needs: readonly string[];
+  readonly needsOneOf?: readonly string[];
   readonly surfaces?: readonly SurfaceName[];
   readonly takes?: T;
   readonly gives?: G;
@@ -192,6 +195,7 @@ export function operationsOf<S>(module: string) {
       module,
       takes,
       gives,
+      needsOneOf: definition.needsOneOf ?? [],
       surfaces: definition.surfaces ?? ["http", "cli"],
       output: definition.output ?? v.unknown(),
       message: definition.message ?? v.never(),
@@ -203,18 +207,26 @@ export function operationsOf<S>(module: string) {
       preview: definition.preview ?? ((input) => input),
       run: definition.run,
     };
-    assertWellFormed(operation, definition.output !== undefined, definition.message !== undefined);
+    const { output, message, scope } = definition;
+    assertWellFormed(operation, output !== undefined, message !== undefined, scope !== undefined);
     return operation;
   };
 }
 
-function assertWellFormed(operation: Operation<never>, hasOutput: boolean, hasMessage: boolean): void {
+function assertWellFormed(
+  operation: Operation<never>,
+  hasOutput: boolean,
+  hasMessage: boolean,
+  hasScope: boolean,
+): void {
   const fail = (why: string) => {
     throw new OperoneError("internal", `Operation "${operation.id}" is defined wrongly: ${why}`);
   };
   if (!/^[a-z][a-z0-9-]*$/.test(operation.name)) fail("its name must be lower-case words joined by '-'");
   if (operation.gives !== "bytes" && !hasOutput)
     fail(`it gives ${operation.gives}, so it needs an output schema`);
+  if (operation.needsOneOf.length > 0 && !hasScope)
+    fail("it needs one of several permissions, so its scope must say which");
   if (operation.takes === "messages" && !hasMessage) fail("it takes messages, so it needs a message schema");
   const entries = inputEntries(operation.input);
   if (entries === undefined) fail("its input must be a v.strictObject");

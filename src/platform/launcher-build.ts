@@ -17,7 +17,10 @@ const flags = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"
 const compileMsMax = 60_000;
 
 /** @returns the file with the launcher, or why there is none and what to install */
-export function builtLauncher(root: string, cpu: LauncherCpu): { readonly file: string } | { readonly why: string } {
+export function builtLauncher(
+  root: string,
+  cpu: LauncherCpu,
+): { readonly file: string } | { readonly why: string } {
   const sources = join(root, "modules/shell/launcher");
   const names = readdirSync(sources).sort();
   const hash = new Bun.CryptoHasher("sha256").update(flags.join(" "));
@@ -26,7 +29,9 @@ export function builtLauncher(root: string, cpu: LauncherCpu): { readonly file: 
   if (existsSync(file)) return { file };
   const compiler = compilerFor(cpu);
   if (compiler === undefined) {
-    return { why: `no C compiler with musl for ${cpu} is installed (Debian: apt-get install ${packages[cpu]})` };
+    return {
+      why: `no C compiler with musl for ${cpu} is installed (Debian: apt-get install ${packages[cpu]})`,
+    };
   }
   mkdirSync(dirname(file), { recursive: true });
   // Under a name of its own first: two may build at once, and half a file must not be taken for the whole.

@@ -36,11 +36,15 @@ async function launcherBytes(): Promise<
   }
   const missing = "this program has no sandbox launcher";
   if (typeof OPERONE_LAUNCHER === "string") {
-    return { why: missing, fix: "build it where a C compiler with musl is installed, or take a released one" };
+    return {
+      why: missing,
+      fix: "build it where a C compiler with musl is installed, or take a released one",
+    };
   }
   const { builtLauncher } = await import("./launcher-build.ts");
   const built = builtLauncher(join(import.meta.dir, "../.."), process.arch === "arm64" ? "arm64" : "x64");
-  if ("why" in built) return { why: `${missing}: ${built.why}`, fix: "install the compiler and start the node again" };
+  if ("why" in built)
+    return { why: `${missing}: ${built.why}`, fix: "install the compiler and start the node again" };
   return { bytes: new Uint8Array(readFileSync(built.file)) };
 }
 

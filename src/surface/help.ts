@@ -58,7 +58,10 @@ export function operationHelp(operation: Operation): OperationHelp {
     summary: operation.summary,
     description: operation.description,
     effect: operation.effect,
-    needs: operation.needs,
+    needs: [
+      ...operation.needs,
+      ...(operation.needsOneOf.length > 0 ? [operation.needsOneOf.join(" or ")] : []),
+    ],
     options: [
       ...positionals.map((option) => ({ spelled: wordName(option), text: optionText(option) })),
       ...named.map((option) => ({ spelled: spelledOption(option), text: optionText(option) })),

@@ -104,7 +104,7 @@ function operationParts(operation: Operation): readonly string[] {
   const help = operationHelp(operation);
   const facts = [
     `Effect: ${effect}`,
-    `needs ${operation.needs.map(code).join(", ") || "no permission"}`,
+    `needs ${neededText(operation) || "no permission"}`,
     takes === "nothing" ? "" : `takes ${takes}`,
     `gives ${gives === "value" ? "a value" : gives}`,
     deadlineMs === 0 ? "no deadline" : `deadline ${deadlineMs / 1000} s`,
@@ -121,6 +121,11 @@ function operationParts(operation: Operation): readonly string[] {
     ...(own === "" ? [] : [`Errors beyond those of every call: ${own}.`]),
     ...(examples.length === 0 ? [] : ["Examples:", fenced("", examples.join("\n"))]),
   ];
+}
+
+function neededText({ needs, needsOneOf }: Operation): string {
+  const oneOf = needsOneOf.map(code).join(" or ");
+  return [...needs.map(code), ...(oneOf === "" ? [] : [oneOf])].join(", ");
 }
 
 /** Keys as HTTP has them, beside what is typed. */

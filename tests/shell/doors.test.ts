@@ -39,10 +39,11 @@ async function operone(argv: readonly string[], options: CapturedOptions = {}, s
   const exit = await runCli({ argv, table: view.table, modules: [], commands: [], client, io });
   return { exit, out: io.out(), outBytes: io.outBytes(), err: io.err() };
 }
-const run = (...words: readonly string[]) => operone(["shell", "run", "--", ...words]);
+const shellRun = ["shell", "run", "--profile", "unconfined"];
+const run = (...words: readonly string[]) => operone([...shellRun, "--", ...words]);
 
 test("every door gives the same bytes to and from a command", async () => {
-  const attempt = { operation: "shell.run", input: { argv: ["cat"] }, bytes: allBytes };
+  const attempt = { operation: "shell.run", input: { argv: ["cat"], profile: "unconfined" }, bytes: allBytes };
   const doors = doorsOf({ view: node.kernel.view, caller, sets: [owner] }).filter((door) =>
     door.fits(attempt, node.kernel.view.table.get(attempt.operation)),
   );
@@ -59,7 +60,7 @@ test("every door gives the same bytes to and from a command", async () => {
 });
 
 test("the command line is the command: its bytes, its streams, its exit code", async () => {
-  const cat = await operone(["shell", "run", "cat"], { stdin: allBytes });
+  const cat = await operone([...shellRun, "cat"], { stdin: allBytes });
   expect([cat.exit, cat.err, Buffer.from(cat.outBytes).equals(allBytes)]).toEqual([0, "", true]);
   expect(await run("sh", "-c", "printf out; printf err >&2; exit 3")).toMatchObject({
     exit: 3,
@@ -71,9 +72,9 @@ test("the command line is the command: its bytes, its streams, its exit code", a
 });
 
 test("at the command line a limit of the node is told apart from the command's own end", async () => {
-  const late = await operone(["shell", "run", "--timeout-ms", "200", "--", "sleep", "30"]);
+  const late = await operone([...shellRun, "--timeout-ms", "200", "--", "sleep", "30"]);
   expect([late.exit, late.err]).toEqual([124, expect.stringContaining("its time was over")]);
-  const flood = await operone(["shell", "run", "--output-bytes-max", "4", "--", "yes"]);
+  const flood = await operone([...shellRun, "--output-bytes-max", "4", "--", "yes"]);
   expect([flood.exit, flood.out]).toEqual([125, "y\ny\n"]);
   for (const words of [["no-such-program"], ["/"], []]) {
     expect([words, (await run(...words)).exit]).toEqual([words, 125]);
@@ -81,7 +82,7 @@ test("at the command line a limit of the node is told apart from the command's o
 });
 
 test("a reader of the command line that has seen enough ends the command", async () => {
-  const { exit } = await operone(["shell", "run", "--", "sh", "-c", `echo $$ >${folder}/pid; exec yes`], {
+  const { exit } = await operone([...shellRun, "--", "sh", "-c", `echo $$ >${folder}/pid; exec yes`], {
     stdoutBytesMax: 100_000,
   });
   expect(exit).toBe(0);
@@ -92,7 +93,7 @@ test("Ctrl-C at the command line ends the whole group", async () => {
   const abort = new AbortController();
   const pids = join(folder, "pids");
   const running = operone(
-    ["shell", "run", "--kill-grace-ms", "200", "--", "sh", "-c", `(${stubborn}) >${pids}`],
+    [...shellRun, "--kill-grace-ms", "200", "--", "sh", "-c", `(${stubborn}) >${pids}`],
     {
       signal: abort.signal,
     },
@@ -128,7 +129,7 @@ test("what is not granted never runs, through no door", async () => {
   ];
   for (const door of doorsOf({ view: node.kernel.view, caller, sets: [set] })) {
     for (const operation of ["shell.run", "shell.interact"]) {
-      for (const input of refused) {
+      for (const input of refused.flatMap((one) => [one, { ...one, profile: "unconfined" }])) {
         const attempt = { operation, input };
         if (!door.fits(attempt, node.kernel.view.table.get(operation))) continue;
         const { code, given } = await door.call(attempt);
@@ -143,6 +144,6 @@ test("what is not granted never runs, through no door", async () => {
     }
   }
   expect(existsSync(marker)).toBe(false);
-  const allowed = await operone(["shell", "run", "--", "echo", "a"], {}, set);
+  const allowed = await operone([...shellRun, "--", "echo", "a"], {}, set);
   expect([allowed.exit, allowed.out]).toEqual([0, "a\n"]);
 });

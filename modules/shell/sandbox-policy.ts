@@ -1,0 +1,120 @@
+/** What a confined command may do, as the launcher's words (modules/shell/launcher/policy.h). */
+
+export const profiles = ["read-only", "workspace"] as const;
+export type Profile = (typeof profiles)[number];
+export const networks = ["none", "full"] as const;
+export type Network = (typeof networks)[number];
+
+/** What one sandbox may use. */
+export interface SandboxLimits {
+  /** Of each process. */
+  readonly cpuSecondsMax: number;
+  /** Private memory of each process. */
+  readonly memoryBytesMax: number;
+  readonly processesMax: number;
+  readonly openFilesMax: number;
+  /** Of each file that is written. */
+  readonly fileBytesMax: number;
+  /** Of each folder that lives in memory: the home, and the one for temporary files. */
+  readonly scratchBytesMax: number;
+}
+
+/** A user and group that the command is on the host, when the node is root. */
+export interface Account {
+  readonly user: number;
+  readonly group: number;
+}
+
+export interface SandboxPolicy {
+  readonly profile: Profile;
+  readonly network: Network;
+  /** A real path, checked. Absent: there is none. */
+  readonly workspace: string | undefined;
+  /** Inside. */
+  readonly workingDirectory: string;
+  readonly home: string;
+  /** Folders of the system, at the same place inside. */
+  readonly system: readonly string[];
+  /** Links of the system: what each says, and where. */
+  readonly links: readonly { readonly text: string; readonly path: string }[];
+  /** What must not be seen, even below what may. */
+  readonly hidden: readonly string[];
+  readonly runAs: Account | undefined;
+  readonly limits: SandboxLimits;
+}
+
+/** Outside the ids of accounts, of subordinate ids and of containers, as systemd divides them. */
+export const sandboxAccount: Account = { user: 0x7000_0000, group: 0x7000_0000 };
+
+/** What the command is to itself when it is not the node's user: in most systems the first person. */
+const insideId = 1_000;
+
+/** A repository may be worked with, but not made to run something when its owner uses it. */
+const pinned = [".git"];
+const shieldedFolders = [".git/hooks"];
+const shielded = [
+  ".git/config",
+  ".git/config.worktree",
+  ".git/commondir",
+  ".git/modules",
+  // Read by shells, editors and other programs that people start in a folder.
+  ".bash_login",
+  ".bash_logout",
+  ".bash_profile",
+  ".bashrc",
+  ".profile",
+  ".zlogin",
+  ".zprofile",
+  ".zshenv",
+  ".zshrc",
+  ".gitconfig",
+  ".gitmodules",
+  ".envrc",
+  ".mcp.json",
+  ".npmrc",
+  ".ripgreprc",
+  ".claude",
+  ".cursor",
+  ".devcontainer",
+  ".husky",
+  ".idea",
+  ".vscode",
+];
+
+/** The words before the command. Each path is a word of its own, so none can be read as anything else. */
+export function launcherWords(policy: SandboxPolicy, parent: number): readonly string[] {
+  const { runAs, workspace, limits } = policy;
+  return [
+    ...["--parent", `${parent}`, "--network", policy.network],
+    ...(runAs === undefined ? [] : ["--run-as", `${insideId}`, `${runAs.user}`, `${runAs.group}`]),
+    ...policy.system.flatMap((path) => ["--read-only", path, path]),
+    ...policy.links.flatMap(({ text, path }) => ["--link", text, path]),
+    ...["--scratch", "/tmp", `${limits.scratchBytesMax}`],
+    ...["--scratch", policy.home, `${limits.scratchBytesMax}`],
+    ...(workspace === undefined ? [] : workspaceWords(workspace, policy.profile)),
+    ...policy.hidden.flatMap((path) => ["--hide", path]),
+    ...limitWords(limits),
+    ...["--folder", policy.workingDirectory, "--"],
+  ];
+}
+
+function workspaceWords(path: string, profile: Profile): readonly string[] {
+  if (profile === "read-only") return ["--workspace", path, "ro"];
+  return [
+    ...["--workspace", path, "rw"],
+    ...pinned.flatMap((name) => ["--pin", name]),
+    ...shieldedFolders.flatMap((name) => ["--shield-folder", name]),
+    ...shielded.flatMap((name) => ["--shield", name]),
+  ];
+}
+
+function limitWords(limits: SandboxLimits): readonly string[] {
+  const each: readonly (readonly [string, number])[] = [
+    ["cpu", limits.cpuSecondsMax],
+    ["data", limits.memoryBytesMax],
+    ["nproc", limits.processesMax],
+    ["nofile", limits.openFilesMax],
+    ["fsize", limits.fileBytesMax],
+  ];
+  return each.flatMap(([name, value]) => ["--limit", name, `${value}`]);
+}
