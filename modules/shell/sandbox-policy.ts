@@ -91,18 +91,25 @@ export function launcherWords(policy: SandboxPolicy, parent: number): readonly s
     ...policy.links.flatMap(({ text, path }) => ["--link", text, path]),
     ...["--scratch", "/tmp", `${limits.scratchBytesMax}`],
     ...["--scratch", policy.home, `${limits.scratchBytesMax}`],
-    ...(workspace === undefined ? [] : workspaceWords(workspace, policy.profile)),
+    ...(workspace === undefined ? [] : workspaceWords(workspace, policy)),
     ...policy.hidden.flatMap((path) => ["--hide", path]),
     ...limitWords(limits),
     ...["--folder", policy.workingDirectory, "--"],
   ];
 }
 
-function workspaceWords(path: string, profile: Profile): readonly string[] {
+/** The folders between the workspace and what is hidden in it: moved away, they would take that along. */
+function foldersAbove(hidden: string, workspace: string): readonly string[] {
+  if (!hidden.startsWith(`${workspace}/`)) return [];
+  const names = hidden.slice(workspace.length + 1).split("/");
+  return names.slice(1).map((_, at) => names.slice(0, at + 1).join("/"));
+}
+
+function workspaceWords(path: string, { profile, hidden }: SandboxPolicy): readonly string[] {
   if (profile === "read-only") return ["--workspace", path, "ro"];
   return [
     ...["--workspace", path, "rw"],
-    ...pinned.flatMap((name) => ["--pin", name]),
+    ...[...pinned, ...hidden.flatMap((one) => foldersAbove(one, path))].flatMap((name) => ["--pin", name]),
     ...shieldedFolders.flatMap((name) => ["--shield-folder", name]),
     ...shielded.flatMap((name) => ["--shield", name]),
   ];

@@ -1,6 +1,6 @@
 /** Compiles the sandbox launcher, for the build and for runs from source. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 export type LauncherCpu = "x64" | "arm64";
 
@@ -16,16 +16,24 @@ const flags = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"
 
 const compileMsMax = 60_000;
 
+export type Built = { readonly file: string } | { readonly why: string };
+
 /** @returns the file with the launcher, or why there is none and what to install */
-export function builtLauncher(
-  root: string,
-  cpu: LauncherCpu,
-): { readonly file: string } | { readonly why: string } {
-  const sources = join(root, "modules/shell/launcher");
+export function builtLauncher(root: string, cpu: LauncherCpu): Built {
+  return builtProgram(root, "modules/shell/launcher", cpu);
+}
+
+/** The same of any folder with sources in C. What was built from the same sources is not built again. */
+export function builtProgram(root: string, folder: string, cpu: LauncherCpu): Built {
+  const sources = join(root, folder);
   const names = readdirSync(sources).sort();
   const hash = new Bun.CryptoHasher("sha256").update(flags.join(" "));
   for (const name of names) hash.update(`${name}\n`).update(readFileSync(join(sources, name)));
-  const file = join(root, ".toolchain/launcher", `${cpu}-${hash.digest("hex").slice(0, 16)}`);
+  const file = join(
+    root,
+    ".toolchain/programs",
+    `${basename(folder)}-${cpu}-${hash.digest("hex").slice(0, 16)}`,
+  );
   if (existsSync(file)) return { file };
   const compiler = compilerFor(cpu);
   if (compiler === undefined) {
@@ -42,7 +50,7 @@ export function builtLauncher(
     stdio: ["ignore", "ignore", "pipe"],
     timeout: compileMsMax,
   });
-  if (done.exitCode !== 0) return { why: `${compiler[0]} could not compile the launcher: ${done.stderr}` };
+  if (done.exitCode !== 0) return { why: `${compiler[0]} could not compile ${folder}: ${done.stderr}` };
   renameSync(draft, file);
   return { file };
 }

@@ -31,7 +31,7 @@ static int to_unix(const char *name, int abstract) {
 static int abstract_socket(char **words) { return to_unix(words[0], 1); }
 static int named_socket(char **words) { return to_unix(words[0], 0); }
 
-static int shared_memory(char **words) { return shmget((key_t)atoi(words[0]), 1, 0); }
+static int shared_memory(char **words) { return shmat(atoi(words[0]), NULL, SHM_RDONLY) == (void *)-1 ? -1 : 0; }
 static int signal_process(char **words) { return kill(atoi(words[0]), 0); }
 
 /* Anything beyond the three streams that the node left open. */

@@ -1,0 +1,187 @@
+/** A folder with all that a command must not get, a workspace in it, and who stands around it. */
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { builtLauncher, builtProgram } from "../../src/platform/launcher-build.ts";
+import { attemptLimits } from "./attempts.ts";
+import type { Ending, Job, Orders } from "./runner.ts";
+
+const root = join(import.meta.dir, "../..");
+
+/** Who runs the commands: root itself, or an ordinary user. */
+export type Account = "root" | "ordinary";
+
+/** A user that no system has; for a test that is not root, the one who runs it. */
+const ordinaryId = process.getuid?.() === 0 ? 54_321 : (process.getuid?.() ?? 0);
+
+export interface Stage extends AsyncDisposable {
+  readonly folder: string;
+  readonly workspace: string;
+  readonly home: string;
+  readonly dataDirectory: string;
+  /** Puts what {W} and the others mean into a word. */
+  fill(word: string): string;
+  run(jobs: readonly Job[]): Promise<readonly Ending[]>;
+  /** The same, running: to be ended by whoever started it. */
+  start(jobs: readonly Job[]): { readonly pid: number; kill(): void };
+}
+
+export async function stageFor(account: Account, limits: Orders["limits"] = attemptLimits): Promise<Stage> {
+  const folder = realpathSync(mkdtempSync("/var/tmp/operone-sandbox-"));
+  const workspace = join(folder, "work");
+  const home = join(folder, "home");
+  const dataDirectory = join(workspace, "deep/data");
+  fillFolder(folder, workspace, home, dataDirectory);
+  await buildPrograms(folder, workspace);
+  own(folder, account);
+  const prefix = account === "root" || process.getuid?.() !== 0 ? [] : asOrdinary;
+  const runner = [...prefix, join(folder, "bun"), join(folder, "runner.js")];
+  const others = await Others.gather(dataDirectory, [...prefix, "sh", "-c", "read x", folder], account);
+  const names: Readonly<Record<string, string>> = {
+    W: workspace,
+    S: folder,
+    H: home,
+    D: dataDirectory,
+    A: join(workspace, "attempt"),
+    ...others.names,
+  };
+  const fill = (word: string) => word.replaceAll(/\{([A-Z]+)\}/g, (_, name: string) => names[name] ?? name);
+  const spawn = (jobs: readonly Job[], stdout: "pipe" | "ignore") => {
+    const orders: Orders = { home, dataDirectory, limits, jobs };
+    return Bun.spawn(runner, {
+      cwd: "/",
+      env: { PATH: process.env.PATH, HOME: home, TMPDIR: "/tmp" },
+      stdio: [Buffer.from(JSON.stringify(orders)), stdout, "inherit"],
+    });
+  };
+  return {
+    folder,
+    workspace,
+    home,
+    dataDirectory,
+    fill,
+    async run(jobs) {
+      const child = spawn(jobs, "pipe");
+      const lines = (await new Response(child.stdout as ReadableStream).text()).trim().split("\n");
+      if ((await child.exited) !== 0) throw new Error(`the runner failed: ${lines.join("\n")}`);
+      return lines.map((line) => JSON.parse(line));
+    },
+    start(jobs) {
+      const child = spawn(jobs, "ignore");
+      return { pid: child.pid, kill: () => child.kill("SIGKILL") };
+    },
+    async [Symbol.asyncDispose]() {
+      await others.leave();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const asOrdinary = ["setpriv", `--reuid=${ordinaryId}`, `--regid=${ordinaryId}`, "--clear-groups"];
+
+function fillFolder(folder: string, workspace: string, home: string, dataDirectory: string): void {
+  const files: Readonly<Record<string, string>> = {
+    [join(folder, "secret")]: "secret",
+    [join(folder, "movable")]: "secret",
+    [join(folder, "removable")]: "",
+    [join(folder, "victim")]: "as it was",
+    [join(home, ".ssh/id")]: "secret",
+    [join(dataDirectory, "node.key")]: "secret",
+    [join(workspace, "readable")]: "hello",
+    [join(workspace, ".git/config")]: "[core]\n",
+    [join(workspace, ".git/hooks/pre-commit")]: "#!/bin/sh\n",
+    [join(workspace, ".bashrc")]: "true\n",
+    [join(workspace, ".vscode/settings.json")]: "{}",
+  };
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+  symlinkSync(join(folder, "secret"), join(workspace, "link"));
+  symlinkSync(join(folder, "victim"), join(workspace, "victim-link"));
+}
+
+/** The programs for the stage, so that a user who may not read this folder can run them. */
+async function buildPrograms(folder: string, workspace: string): Promise<void> {
+  const cpu = process.arch === "arm64" ? "arm64" : "x64";
+  const launcher = builtLauncher(root, cpu);
+  const attempt = builtProgram(root, "tests/sandbox/attempt", cpu);
+  for (const built of [launcher, attempt]) if ("why" in built) throw new Error(built.why);
+  if ("file" in attempt) copyFileSync(attempt.file, join(workspace, "attempt"));
+  chmodSync(join(workspace, "attempt"), 0o755);
+  copyFileSync(process.execPath, join(folder, "bun"));
+  chmodSync(join(folder, "bun"), 0o755);
+  const bytes = "file" in launcher ? await Bun.file(launcher.file).bytes() : new Uint8Array();
+  const built = await Bun.build({
+    entrypoints: [join(import.meta.dir, "runner.ts")],
+    target: "bun",
+    define: { OPERONE_LAUNCHER: JSON.stringify(Bun.gzipSync(bytes).toBase64()) },
+  });
+  for (const output of built.outputs) await Bun.write(join(folder, "runner.js"), output);
+}
+
+function own(folder: string, account: Account): void {
+  chmodSync(folder, 0o700);
+  if (account === "root" || process.getuid?.() !== 0) return;
+  const give = (path: string) => {
+    chownSync(path, ordinaryId, ordinaryId);
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory()) give(inner);
+      else if (!entry.isSymbolicLink()) chownSync(inner, ordinaryId, ordinaryId);
+    }
+  };
+  give(folder);
+}
+
+/** A process, a port, two sockets and a piece of memory of the same user, outside of the sandbox. */
+class Others {
+  readonly names: Readonly<Record<string, string>>;
+  readonly leave: () => Promise<void>;
+
+  private constructor(names: Readonly<Record<string, string>>, leave: () => Promise<void>) {
+    this.names = names;
+    this.leave = leave;
+  }
+
+  static async gather(dataDirectory: string, argv: readonly string[], account: Account): Promise<Others> {
+    const socket = {
+      data() {},
+      open(one: { end(): void }) {
+        one.end();
+      },
+    };
+    const abstractName = `operone-${process.pid}-${account}`;
+    const port = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+    const listeners = [
+      port,
+      Bun.listen({ unix: `\0${abstractName}`, socket }),
+      Bun.listen({ unix: join(dataDirectory, "operone.sock"), socket }),
+    ];
+    chmodSync(join(dataDirectory, "operone.sock"), 0o777);
+    const waiting = Bun.spawn([...argv], { cwd: "/", stdio: ["pipe", "ignore", "ignore"] });
+    const memory = /\d+/.exec(await Bun.$`ipcmk -M 4096 -p 0666`.quiet().nothrow().text())?.[0] ?? "0";
+    const names = {
+      PORT: `${port.port}`,
+      ABSTRACT: abstractName,
+      SHM: memory,
+      PID: `${waiting.pid}`,
+    };
+    return new Others(names, async () => {
+      for (const listener of listeners) listener.stop(true);
+      waiting.kill("SIGKILL");
+      await waiting.exited;
+      await Bun.$`ipcrm -m ${memory}`.quiet().nothrow();
+    });
+  }
+}
