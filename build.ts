@@ -13,6 +13,7 @@ import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
+import { builtLauncher } from "./src/platform/launcher-build.ts";
 
 interface Target {
   /** `<os>-<cpu>[-baseline][-musl]`, as in the file's name. */
@@ -132,6 +133,20 @@ export async function compile(
   });
 }
 
+/**
+ * The sandbox launcher for the target, gzip and base64; empty for systems that have none, and where no compiler for it
+ * is installed: such a program refuses confined commands, and says why. What is released must have it.
+ */
+async function launcherFor(target: Target, required: boolean): Promise<string> {
+  const cpu = /^linux-(x64|arm64)/.exec(target.id)?.[1];
+  if (cpu === undefined) return "";
+  const built = builtLauncher(root, cpu === "arm64" ? "arm64" : "x64");
+  if ("file" in built) return Bun.gzipSync(await Bun.file(built.file).bytes()).toBase64();
+  if (required) throw new Error(`${target.id} would have no sandbox launcher: ${built.why}`);
+  console.warn(`${target.id} gets no sandbox launcher, and will refuse confined commands: ${built.why}`);
+  return "";
+}
+
 async function build(target: Target, folder: string, defines: Record<string, string>): Promise<string> {
   const outfile = join(folder, fileOf(target));
   await rm(outfile, { force: true });
@@ -172,7 +187,8 @@ async function main(argv: string[]): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const target of chosen) {
     const started = performance.now();
-    const file = await build(target, folder, defines);
+    const launcher = JSON.stringify(await launcherFor(target, values.all === true));
+    const file = await build(target, folder, { ...defines, OPERONE_LAUNCHER: launcher });
     const megabytes = (Bun.file(file).size / 1e6).toFixed(1);
     console.log(`${file}  ${megabytes} MB  ${((performance.now() - started) / 1000).toFixed(1)} s`);
     if (target === here) {

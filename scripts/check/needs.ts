@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { builtLauncher } from "../../src/platform/launcher-build.ts";
 
 interface Need {
   readonly met: () => boolean;
@@ -10,6 +12,9 @@ const qemu = "qemu-aarch64-static";
 const arm64Libc = "/usr/aarch64-linux-gnu";
 const runsArm64 = process.platform === "linux" && process.arch === "arm64";
 
+const launcher = () =>
+  builtLauncher(join(import.meta.dir, "../.."), process.arch === "arm64" ? "arm64" : "x64");
+
 /** A program that a test starts; on Debian the package has the same name. */
 const program = (name: string): Need => ({
   met: () => Bun.which(name) !== null,
@@ -17,7 +22,7 @@ const program = (name: string): Need => ({
 });
 
 /**
- * What a test of the binary, or of talking to others, may need beyond Bun. A test file says so in its name: `arm64.test.ts` needs
+ * What a test of the binary, of the sandbox, or of talking to others, may need beyond Bun. A test file says so in its name: `arm64.test.ts` needs
  * `arm64`, `completion.zsh.test.ts` needs `zsh`.
  */
 const needs: Readonly<Record<string, Need>> = {
@@ -41,6 +46,13 @@ const needs: Readonly<Record<string, Need>> = {
       Bun.spawnSync(["unshare", "--net", "true"]).success,
     reason:
       "no network namespaces can be made: it takes Linux, root, and ip (Debian: apt-get install iproute2)",
+  },
+  launcher: {
+    met: () => process.platform === "linux" && "file" in launcher(),
+    reason:
+      process.platform === "linux"
+        ? "no C compiler with musl for the sandbox launcher (Debian: apt-get install gcc musl-tools)"
+        : "commands are confined on Linux alone",
   },
   linux: { met: () => process.platform === "linux", reason: "this system is not Linux" },
   root: { met: () => process.getuid?.() === 0, reason: "this user is not root" },

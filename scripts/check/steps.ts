@@ -129,6 +129,14 @@ const interop: Step = {
   },
 };
 
+const sandbox: Step = {
+  name: "sandbox",
+  async run(place) {
+    const { possible, skips } = await testsIn(place, "tests/sandbox");
+    return testFiles(place, possible, skips);
+  },
+};
+
 const inDeno = ["src/kernel", "src/surface"];
 
 /** Deno's own program: the package's launcher wants Node. */
@@ -160,6 +168,7 @@ export const steps: readonly Step[] = [
   build,
   binary,
   interop,
+  sandbox,
   covered,
   question("types", tool("typescript/bin/tsc", "--noEmit")),
   question("lint", tool("@biomejs/biome/bin/biome", "check", "--error-on-warnings")),
