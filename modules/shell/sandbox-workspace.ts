@@ -70,10 +70,8 @@ async function reasonAgainst(
   if (hidden !== undefined) return `"${hidden}" is a hidden folder, of which programs take their settings`;
   const data = await realOf(dataDirectory);
   if (isWithin(path, data)) return "it is in the data directory of this node";
-  const homes = [await realOf(home), ...(await accountHomes())].filter(
-    (one) => one !== "/" && !systemFolders.some((folder) => isWithin(one, folder)),
-  );
-  const held = homes.find((one) => isWithin(one, path));
+  const homes = [await realOf(home), ...(await accountHomes())];
+  const held = homes.find((one) => one !== "/" && isWithin(one, path));
   return held === undefined ? undefined : `it holds a home directory (${held})`;
 }
 

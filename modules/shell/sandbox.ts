@@ -30,6 +30,8 @@ export interface SandboxPorts {
   readonly dataDirectory: string;
   /** The home of the node's user: what the command has in its place is empty. */
   readonly home: string;
+  /** Puts the launcher into a folder. Absent: the one of this program. */
+  readonly install?: typeof installLauncher;
 }
 
 export type Tier =
@@ -95,7 +97,6 @@ export class Sandbox {
     if (!tier.ready) throw unsupported(tier);
     const place = asked.workspace === undefined ? undefined : await this.#workspace(asked.workspace);
     const policy = await this.#policy(tier.system, asked, place?.real);
-    signal.throwIfAborted();
     const first = await this.#attempt(tier.launcher, policy, command, signal);
     if ("child" in first) return first.child;
     const owner = ownerInstead(first.report, place);
@@ -134,6 +135,7 @@ export class Sandbox {
     { argv, environment, stdin }: Omit<SpawnOptions, "workingDirectory">,
     signal: AbortSignal,
   ): Promise<{ readonly child: Child } | { readonly report: LauncherReport }> {
+    signal.throwIfAborted();
     const child = this.#ports.processes.spawn({
       argv: [launcher, ...launcherWords(policy, process.pid), ...argv],
       workingDirectory: "/",
@@ -148,8 +150,8 @@ export class Sandbox {
   }
 
   async #probe(): Promise<Tier> {
-    const { processes, dataDirectory } = this.#ports;
-    const installed = await installLauncher(`${dataDirectory}/shell`);
+    const { processes, dataDirectory, install = installLauncher } = this.#ports;
+    const installed = await install(`${dataDirectory}/shell`);
     if ("why" in installed) return { ready: false, ...installed };
     const system = await systemOf();
     const signal = AbortSignal.timeout(probeMs);

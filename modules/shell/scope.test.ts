@@ -1,19 +1,24 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { decide, type Grant } from "../../src/kernel/authority.ts";
-import { CommandScope, requestsOf, unconfined, unconfinedPermission } from "./scope.ts";
+import {
+  type Asked,
+  CommandScope,
+  ConfinedScope,
+  confined,
+  confinedPermission,
+  requestsOf,
+  unconfined,
+  unconfinedPermission,
+} from "./scope.ts";
 
 const permissions = new Map([
+  [confined, confinedPermission],
   [unconfined, unconfinedPermission],
   ["access.secret.use", { summary: "Use secrets" }],
 ]);
 
-interface Asks {
-  readonly argv: readonly string[];
-  readonly workingDirectory?: string;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly secrets?: Readonly<Record<string, string>>;
-}
+type Asks = Partial<Asked> & Pick<Asked, "argv">;
 
 /** The decision on everything that a command asks for under these grants. */
 function decisionOf(grants: readonly Partial<Grant>[], asked: Asks): string {
@@ -131,4 +136,86 @@ test("a request of an unknown form is not covered", () => {
       ),
     ).toBe("deny");
   }
+});
+
+describe("confined commands", () => {
+  const here = { argv: ["make"], profile: "workspace", workspace: "/srv/app" } as const;
+  const granted = (scope: Record<string, unknown>, asked: Partial<Asks> = {}) =>
+    decisionOf([{ permission: confined, scope: { commands: ["make **"], ...scope } }], { ...here, ...asked });
+
+  test("a workspace must lie in a folder that the grant names, and without one none is needed", () => {
+    expect(granted({ workspaces: ["/srv"] })).toBe("allow");
+    expect(granted({ workspaces: ["/srv/app"] })).toBe("allow");
+    expect(granted({ workspaces: ["/srv/app/"] })).toBe("allow");
+    expect(granted({ workspaces: ["/"] })).toBe("allow");
+    expect(granted({ workspaces: ["/srv/ap"] })).toBe("deny");
+    expect(granted({ workspaces: ["/srv/app/sub"] })).toBe("deny");
+    expect(granted({})).toBe("deny");
+    expect(
+      decisionOf([{ permission: confined, scope: { commands: ["make"] } }], {
+        argv: ["make"],
+        profile: "workspace",
+      }),
+    ).toBe("allow");
+    expect(granted({ workspaces: ["~/code"] }, { workspace: "~/code/a" })).toBe("allow");
+  });
+
+  test("the working directory is the workspace where none is named", () => {
+    const asked = { argv: ["make"], profile: "workspace", workingDirectory: "/etc/app" } as const;
+    const scope = { commands: ["make"], workspaces: ["/srv"] };
+    expect(decisionOf([{ permission: confined, scope }], asked)).toBe("deny");
+    expect(decisionOf([{ permission: confined, scope }], { ...asked, workingDirectory: "/srv/app" })).toBe(
+      "allow",
+    );
+  });
+
+  test("profiles and the network are those that the grant names, and no network where it names none", () => {
+    const scope = { workspaces: ["/srv"] };
+    expect(granted({ ...scope, profiles: ["read-only"] })).toBe("deny");
+    expect(granted({ ...scope, profiles: ["read-only"] }, { profile: "read-only" })).toBe("allow");
+    expect(granted(scope, { network: "full" })).toBe("deny");
+    expect(granted({ ...scope, network: "full" }, { network: "full" })).toBe("allow");
+    expect(granted({ ...scope, network: "full" })).toBe("allow");
+  });
+
+  test("the right to confined commands is none to unconfined ones, nor the other way round", () => {
+    const all = [{ permission: confined, scope: "*" as const }];
+    expect(decisionOf(all, { argv: ["make"], profile: "unconfined" })).toBe("deny");
+    expect(decisionOf(all, here)).toBe("allow");
+    expect(decisionOf([{ scope: "*" }], here)).toBe("deny");
+  });
+
+  test("a deny of a command holds in every workspace and profile, and with every variable", () => {
+    const grants = [
+      { permission: confined, scope: "*" as const },
+      { permission: confined, decision: "deny" as const, scope: { commands: ["make **"] } },
+    ];
+    expect(decisionOf(grants, here)).toBe("deny");
+    expect(decisionOf(grants, { ...here, network: "full", environment: { A: "1" } })).toBe("deny");
+  });
+
+  test("two grants are never merged: one's workspace does not lend itself to the other's network", () => {
+    const grants = [
+      { permission: confined, scope: { commands: ["make"], workspaces: ["/srv"] } },
+      { permission: confined, scope: { commands: ["make"], network: "full" } },
+    ];
+    expect(decisionOf(grants, { ...here, network: "full" })).toBe("deny");
+  });
+
+  test("a program by a relative path is judged in the workspace in which it will run", () => {
+    const grants = [{ permission: confined, scope: { commands: ["/srv/app/build"], workspaces: ["/srv"] } }];
+    expect(decisionOf(grants, { ...here, argv: ["./build"] })).toBe("allow");
+    expect(decisionOf(grants, { ...here, argv: ["./build"], workspace: "/srv/evil" })).toBe("deny");
+  });
+
+  test("a scope says what is wrong with its folders, profiles and network", () => {
+    for (const more of [
+      { workspaces: ["relative"] },
+      { workspaces: ["/srv/../etc"] },
+      { profiles: ["unconfined"] },
+      { network: "some" },
+    ]) {
+      expect(v.safeParse(ConfinedScope, { commands: ["make"], ...more }).success).toBe(false);
+    }
+  });
 });

@@ -246,3 +246,22 @@ describe("descriptors", () => {
     await finish(waiting);
   });
 });
+
+test("a report comes through descriptor 3 alone, and a child without one has no such descriptor", async () => {
+  const script = "(echo said >&3) 2>/dev/null || echo none";
+  const options = {
+    argv: ["sh", "-c", script],
+    workingDirectory: "/",
+    environment: {},
+    stdin: "none",
+  } as const;
+  const text = async (pipe: AsyncIterable<Uint8Array> = (async function* () {})()) =>
+    Buffer.concat(await Array.fromAsync(pipe)).toString();
+  const reporting = systemProcesses().spawn({ ...options, report: true });
+  expect([await text(reporting.report), await text(reporting.stdout)]).toEqual(["said\n", ""]);
+  const plain = systemProcesses().spawn(options);
+  expect([await text(plain.report), await text(plain.stdout)]).toEqual(["", "none\n"]);
+  expect(() => systemProcesses({ pipes: "bun" }).spawn({ ...options, report: true })).toThrow(
+    "no pipe for its report",
+  );
+});

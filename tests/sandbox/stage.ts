@@ -18,6 +18,16 @@ import type { Ending, Job, Orders } from "./runner.ts";
 
 const root = join(import.meta.dir, "../..");
 
+/** Bounds that no test comes near. */
+export const roomyLimits: Orders["limits"] = {
+  cpuSecondsMax: 600,
+  memoryBytesMax: 2 ** 33,
+  processesMax: 500,
+  openFilesMax: 1_000,
+  fileBytesMax: 2 ** 30,
+  scratchBytesMax: 2 ** 26,
+};
+
 /** Who runs the commands: root itself, or an ordinary user. */
 export type Account = "root" | "ordinary";
 

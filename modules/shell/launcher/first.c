@@ -83,7 +83,7 @@ static void enter(const struct policy *policy, struct sources *sources, struct l
   become_user(policy);
   die_with_launcher(link);
   umask(0);
-  if (!policy->other_user || sources->workspace < 0) open_workspace(policy, sources, -1);
+  if (!policy->other_user) open_workspace(policy, sources, -1);
   open_sources(policy, sources);
   if (sethostname(host_name, sizeof host_name - 1) != 0) fail("mount", "hostname");
   if (!policy->network) raise_loopback();

@@ -49,16 +49,25 @@ static void join_group(const char *path) {
   close(folder);
 }
 
-/* For root, when the command is not to be the owner of the workspace: its files are shown as the command's. */
+/* A pipe may be opened by its name (/dev/stdout) only by its owner, who is root. */
+static void give_pipes(const struct policy *policy) {
+  if (!policy->other_user) return;
+  for (int fd = 0; fd < REPORT_FD; fd++) {
+    struct stat facts;
+    if (fstat(fd, &facts) == 0 && S_ISFIFO(facts.st_mode) && fchown(fd, policy->outside, policy->outside_group) != 0)
+      fail("start", "fchown");
+  }
+}
+
+/* For root, whom no folder on the way can stop: its owner's files are shown as the command's, unless it is the owner. */
 static void open_as_owner(struct policy *policy, struct sources *sources) {
   sources->workspace = -1;
   if (!policy->other_user || policy->workspace == NULL) return;
   struct stat owner;
   if (lstat(policy->workspace, &owner) != 0) fail("workspace", policy->workspace);
-  if (owner.st_uid == policy->outside) return;
-  int table = owner_table(owner.st_uid, owner.st_gid, policy);
+  int table = owner.st_uid == policy->outside ? -1 : owner_table(owner.st_uid, owner.st_gid, policy);
   open_workspace(policy, sources, table);
-  close(table);
+  if (table >= 0) close(table);
 }
 
 static pid_t start_first(const struct policy *policy) {
@@ -121,6 +130,7 @@ int main(int count, char **words) {
   read_policy(&policy, words + 1);
   die_with_node(policy.parent);
   join_group(policy.group);
+  give_pipes(&policy);
   open_as_owner(&policy, &sources);
   struct link link;
   if (pipe2(link.ready, O_CLOEXEC) != 0 || pipe2(link.status, O_CLOEXEC) != 0) fail("start", "pipe2");
