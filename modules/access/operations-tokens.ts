@@ -21,7 +21,7 @@ const tokenCreate = op({
   name: "token-create",
   summary: "Create a token and show it once",
   description:
-    'A grant is `permission=scope`; the scope is `*` or JSON in the form that the permission asks for: `--grant node.observe=*`, `--ask \'shell.unconfined={"commands":["git *"]}\'`. Of several that match, deny wins, then allow, then ask. A right that is not granted does not exist.',
+    'A grant is `permission=scope`; the scope is `*` or JSON in the form that the permission asks for: `--grant node.observe=*`, `--ask \'shell.run={"commands":["git *"]}\'`. Of several that match, deny wins, then allow, then ask. A right that is not granted does not exist.',
   effect: "write",
   needs,
   input: v.strictObject({

@@ -71,7 +71,12 @@ async function residentAfter(server: Server, calls: number, extra: readonly stri
   return mb;
 }
 
-const runTrue = requestText("POST", "/v1/shell/run", '{"argv":["true"]}', ["accept: application/x-ndjson"]);
+const runTrue = requestText("POST", "/v1/shell/run", '{"argv":["true"],"profile":"unconfined"}', [
+  "accept: application/x-ndjson",
+]);
+const runTrueConfined = requestText("POST", "/v1/shell/run", '{"argv":["true"]}', [
+  "accept: application/x-ndjson",
+]);
 
 async function http({ binary, yardsticks }: Subject): Promise<readonly Row[]> {
   const servers = [
@@ -159,10 +164,29 @@ async function shellRun({ binary }: Subject): Promise<readonly Row[]> {
       run: p50(() => Bun.spawn(["true"], { stdio: ["ignore", "pipe", "pipe"] }).exited),
     },
   });
+  const confined = await compare({
+    what: "confined shell.run of true, p50",
+    unit: "ms",
+    goal: "< 0.8x",
+    rounds: 7,
+    subject: { name: "over HTTP", run: p50(() => client.exchange(runTrueConfined)) },
+    yardstick: {
+      name: "bubblewrap",
+      run: p50(() => Bun.spawn(bubblewrap, { stdio: ["ignore", "pipe", "pipe"] }).exited),
+    },
+  });
   client.close();
   await server.stop();
-  return [row];
+  return [row, confined];
 }
+
+/** A profile like ours: the system, /proc, /dev, an empty home, no network. Debian: apt-get install bubblewrap. */
+const bubblewrap = [
+  ...["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"],
+  ...["--ro-bind", "/etc", "/etc", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"],
+  ...["--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
+  ...["--tmpfs", "/root", "--chdir", "/root", "--", "true"],
+];
 
 async function output({ binary }: Subject): Promise<readonly Row[]> {
   const server = await startNode(binary);
@@ -178,7 +202,7 @@ async function output({ binary }: Subject): Promise<readonly Row[]> {
     if ((await child.exited) !== 0) throw new Error(`${argv[0]} exited with ${child.exitCode}`);
     return textMb / ((performance.now() - beganMs) / 1_000);
   };
-  const limit = ["--output-bytes-max", String(4 * textMb * 1e6)];
+  const limit = ["--profile", "unconfined", "--output-bytes-max", String(4 * textMb * 1e6)];
   const row = await compare({
     what: "child output",
     unit: "MB/s",

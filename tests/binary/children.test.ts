@@ -14,7 +14,7 @@ async function* itemsOf(node: TestNode, argv: readonly string[]): AsyncGenerator
   const response = await node.fetch("/v1/shell/run", {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
-    body: JSON.stringify({ argv }),
+    body: JSON.stringify({ argv, profile: "unconfined" }),
   });
   let text = "";
   const decoder = new TextDecoder();

@@ -77,7 +77,7 @@ async function approveOne(node: TestNode, lane: Lane): Promise<void> {
       "content-type": "application/json",
       accept: "application/x-ndjson",
     },
-    body: JSON.stringify({ argv: ["true"] }),
+    body: JSON.stringify({ argv: ["true"], profile: "unconfined" }),
   }).then((response) => response.text());
   asking.catch(() => {});
   for (;;) {

@@ -103,7 +103,10 @@ test("both signals stop it in order, and it says nothing of the signal as a fail
 
 test("a second signal ends it at once, whatever still runs", async () => {
   const node = await startNode();
-  await node.call("shell.run", { argv: ["sh", "-c", "echo started; exec sleep 60"] });
+  await node.call("shell.run", {
+    argv: ["sh", "-c", "echo started; exec sleep 60"],
+    profile: "unconfined",
+  });
   node.signal("SIGTERM");
   expect(await eventually(() => node.errors().includes("stopping"))).toBe(true);
   node.signal("SIGTERM");

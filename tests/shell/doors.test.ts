@@ -43,7 +43,11 @@ const shellRun = ["shell", "run", "--profile", "unconfined"];
 const run = (...words: readonly string[]) => operone([...shellRun, "--", ...words]);
 
 test("every door gives the same bytes to and from a command", async () => {
-  const attempt = { operation: "shell.run", input: { argv: ["cat"], profile: "unconfined" }, bytes: allBytes };
+  const attempt = {
+    operation: "shell.run",
+    input: { argv: ["cat"], profile: "unconfined" },
+    bytes: allBytes,
+  };
   const doors = doorsOf({ view: node.kernel.view, caller, sets: [owner] }).filter((door) =>
     door.fits(attempt, node.kernel.view.table.get(attempt.operation)),
   );
