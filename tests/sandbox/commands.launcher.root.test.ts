@@ -1,13 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
+import { commandsAreAlone, commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
 import { roomyLimits, stageFor } from "./stage.ts";
 
 const stage = await stageFor("root", roomyLimits);
 afterAll(() => stage[Symbol.asyncDispose]());
 
 commandsWork(() => stage);
+commandsAreAlone(() => stage);
 commandsEnd(() => stage);
 workspacesAreChecked(() => stage);
 

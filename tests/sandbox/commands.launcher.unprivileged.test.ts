@@ -1,10 +1,11 @@
 import { afterAll } from "bun:test";
-import { commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
+import { commandsAreAlone, commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
 import { roomyLimits, stageFor } from "./stage.ts";
 
 const stage = await stageFor("ordinary", roomyLimits);
 afterAll(() => stage[Symbol.asyncDispose]());
 
 commandsWork(() => stage);
+commandsAreAlone(() => stage);
 commandsEnd(() => stage);
 workspacesAreChecked(() => stage);

@@ -58,7 +58,9 @@ export function commandsWork(stage: () => Stage): void {
       "SIGHUP",
     ]);
   });
+}
 
+export function commandsAreAlone(stage: () => Stage): void {
   test("the environment is what was given, and the first process shows none of it and none of its words", async () => {
     const environment = { MARK: "value-of-mark" };
     const script = "env | sort; tr -d '\\0' </proc/1/cmdline | wc -c; cat /proc/1/environ | wc -c";
