@@ -37,7 +37,7 @@ export const config = v.strictObject({
   sandboxMemoryBytesMax: amount(
     8_589_934_592,
     Number.MAX_SAFE_INTEGER,
-    "Private memory of each process of a confined command",
+    "Private memory of each process of a confined command, and of all together where the node has a branch of control groups (systemd: Delegate=yes)",
   ),
   sandboxProcessesMax: amount(1_024, 1_000_000, "Processes and threads of a confined command"),
   sandboxOpenFilesMax: amount(4_096, 1_000_000, "Open files of each process of a confined command"),

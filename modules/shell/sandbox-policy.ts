@@ -9,7 +9,7 @@ export type Network = (typeof networks)[number];
 export interface SandboxLimits {
   /** Of each process. */
   readonly cpuSecondsMax: number;
-  /** Private memory of each process. */
+  /** Private memory of each process, and of all together where the node has control groups. */
   readonly memoryBytesMax: number;
   readonly processesMax: number;
   readonly openFilesMax: number;
@@ -40,6 +40,8 @@ export interface SandboxPolicy {
   /** What must not be seen, even below what may. */
   readonly hidden: readonly string[];
   readonly runAs: Account | undefined;
+  /** A control group to join. Absent: there is none, and memory is limited for each process alone. */
+  readonly group?: string | undefined;
   readonly limits: SandboxLimits;
 }
 
@@ -83,7 +85,7 @@ const shielded = [
 
 /** The words before the command. Each path is a word of its own, so none can be read as anything else. */
 export function launcherWords(policy: SandboxPolicy, parent: number): readonly string[] {
-  const { runAs, workspace, limits } = policy;
+  const { runAs, workspace, group, limits } = policy;
   return [
     ...["--parent", `${parent}`, "--network", policy.network],
     ...(runAs === undefined ? [] : ["--run-as", `${insideId}`, `${runAs.user}`, `${runAs.group}`]),
@@ -94,6 +96,7 @@ export function launcherWords(policy: SandboxPolicy, parent: number): readonly s
     ...(workspace === undefined ? [] : workspaceWords(workspace, policy)),
     ...policy.hidden.flatMap((path) => ["--hide", path]),
     ...limitWords(limits),
+    ...(group === undefined ? [] : ["--group", group]),
     ...["--folder", policy.workingDirectory, "--"],
   ];
 }

@@ -51,7 +51,7 @@ function scripted(...reports: readonly (string | undefined)[]) {
   const processes: Processes = { spawn, cleanEnvironment: () => ({}), endLeftovers: async () => 0 };
   const install = async () => ({ path: "/data/shell/launcher" });
   const ports = { processes, dataDirectory: join(folder, "data"), home: "/home/me", install };
-  return { sandbox: new Sandbox(ports, limits), started, killed };
+  return { sandbox: new Sandbox(ports, limits), ports, started, killed };
 }
 
 const command = { argv: ["true"], environment: {}, stdin: "none" } as const;
@@ -87,6 +87,25 @@ test("a machine that cannot is told with the fix, asked again later, and no comm
   await sandbox.start(command, inWork(), never());
   // Each time the trial alone ran, until one went well.
   expect(started.length).toBe(4);
+});
+
+test("where the node has control groups, each command gets one, and it goes with the command", async () => {
+  const scriptedOne = scripted("", said("exec", "ENOENT"));
+  const removed: string[] = [];
+  let count = 0;
+  const groups = {
+    create() {
+      const path = `/groups/${++count}`;
+      return { path, remove: () => void removed.push(path) };
+    },
+  };
+  const sandbox = new Sandbox({ ...scriptedOne.ports, groups }, limits);
+  await expect(sandbox.start(command, inWork(), never())).rejects.toThrow();
+  const joined = scriptedOne.started.map(({ argv }) => argv[argv.indexOf("--group") + 1]);
+  expect([joined, removed]).toEqual([
+    ["/groups/1", "/groups/2"],
+    ["/groups/1", "/groups/2"],
+  ]);
 });
 
 test("without a launcher nothing runs", async () => {

@@ -4,6 +4,7 @@
  */
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Child, Processes, SpawnOptions } from "../../src/kernel/ports.ts";
+import { type ControlGroups, delegatedGroups } from "../../src/platform/control-groups.ts";
 import { installLauncher } from "../../src/platform/launcher.ts";
 import { linkText, type Place } from "../../src/platform/place.ts";
 import {
@@ -32,11 +33,19 @@ export interface SandboxPorts {
   readonly home: string;
   /** Puts the launcher into a folder. Absent: the one of this program. */
   readonly install?: typeof installLauncher;
+  /** Absent: those that the system gave to this node, if any. */
+  readonly groups?: ControlGroups;
 }
 
-export type Tier =
-  | { readonly ready: true; readonly launcher: string; readonly system: System }
-  | { readonly ready: false; readonly why: string; readonly fix: string };
+interface ReadyTier {
+  readonly ready: true;
+  readonly launcher: string;
+  readonly system: System;
+  /** Undefined: memory is limited for each process alone. */
+  readonly groups: ControlGroups | undefined;
+}
+
+export type Tier = ReadyTier | { readonly ready: false; readonly why: string; readonly fix: string };
 
 export interface Confinement {
   readonly profile: Profile;
@@ -97,11 +106,11 @@ export class Sandbox {
     if (!tier.ready) throw unsupported(tier);
     const place = asked.workspace === undefined ? undefined : await this.#workspace(asked.workspace);
     const policy = await this.#policy(tier.system, asked, place?.real);
-    const first = await this.#attempt(tier.launcher, policy, command, signal);
+    const first = await this.#attempt(tier, policy, command, signal);
     if ("child" in first) return first.child;
     const owner = ownerInstead(first.report, place);
     if (owner === undefined) throw reportError(first.report);
-    const second = await this.#attempt(tier.launcher, { ...policy, runAs: owner }, command, signal);
+    const second = await this.#attempt(tier, { ...policy, runAs: owner }, command, signal);
     if ("child" in second) return second.child;
     throw reportError(second.report);
   }
@@ -130,23 +139,36 @@ export class Sandbox {
   }
 
   async #attempt(
-    launcher: string,
+    { launcher, groups }: Pick<ReadyTier, "launcher" | "groups">,
     policy: SandboxPolicy,
     { argv, environment, stdin }: Omit<SpawnOptions, "workingDirectory">,
     signal: AbortSignal,
   ): Promise<{ readonly child: Child } | { readonly report: LauncherReport }> {
     signal.throwIfAborted();
-    const child = this.#ports.processes.spawn({
-      argv: [launcher, ...launcherWords(policy, process.pid), ...argv],
+    const group = groups?.create(this.#limits);
+    const words = launcherWords({ ...policy, group: group?.path }, process.pid);
+    const options = {
+      argv: [launcher, ...words, ...argv],
       workingDirectory: "/",
       environment,
       stdin,
-      report: true,
-    });
+    } as const;
+    const child = this.#spawn({ ...options, report: true }, () => group?.remove());
     const report = parseReport(await reportOf(child, signal));
     if (report === undefined) return { child };
     await letGo(child);
     return { report };
+  }
+
+  #spawn(options: SpawnOptions, ended: () => void): Child {
+    try {
+      const child = this.#ports.processes.spawn(options);
+      void child.exited.then(ended);
+      return child;
+    } catch (error) {
+      ended();
+      throw error;
+    }
   }
 
   async #probe(): Promise<Tier> {
@@ -154,6 +176,7 @@ export class Sandbox {
     const installed = await install(`${dataDirectory}/shell`);
     if ("why" in installed) return { ready: false, ...installed };
     const system = await systemOf();
+    const groups = this.#ports.groups ?? delegatedGroups();
     const signal = AbortSignal.timeout(probeMs);
     const confinement = {
       profile: "read-only",
@@ -164,11 +187,11 @@ export class Sandbox {
     try {
       const policy = await this.#policy(system, confinement, undefined);
       const command = { argv: ["true"], environment: processes.cleanEnvironment(), stdin: "none" } as const;
-      const tried = await this.#attempt(installed.path, policy, command, signal);
+      const tried = await this.#attempt({ launcher: installed.path, groups }, policy, command, signal);
       if ("report" in tried) return { ready: false, ...faultOf(tried.report) };
       const { code, signal: endedBy } = await tried.child.exited;
       await letGo(tried.child);
-      if (code === 0) return { ready: true, launcher: installed.path, system };
+      if (code === 0) return { ready: true, launcher: installed.path, system, groups };
       const why = `"true" ended with ${endedBy ?? code} in the sandbox`;
       return { ready: false, why, fix: "see the system's log for what ended it" };
     } catch (error) {

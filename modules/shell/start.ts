@@ -26,8 +26,9 @@ function findingOf(tier: Tier): Finding {
   }
   return {
     verdict: "ok",
-    found:
-      "commands are confined by namespaces, Landlock and seccomp; memory is limited for each process, and not for all together",
+    found: `commands are confined by namespaces, Landlock and seccomp; memory is limited for ${
+      tier.groups === undefined ? "each process, and not for all together" : "all processes together"
+    }`,
   };
 }
 

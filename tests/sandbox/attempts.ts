@@ -55,6 +55,7 @@ const reading: readonly Attempt[] = [
   sh("see the sockets of the system", "ls -d /run/*"),
   sh("see the data of the system", "ls -d /var/lib/*"),
   sh("see the machine", "ls -d /sys/class/*"),
+  sh("find the root that was left", "ls -d /.old/etc || grep ' /.old' /proc/self/mountinfo", "nobody"),
 ];
 
 const writing: readonly Attempt[] = [
