@@ -108,7 +108,7 @@ export class Commands {
     context: Context,
   ): Promise<Child> {
     const sandbox = await this.#box();
-    const variables = { ...clean, ...sandbox.variables() };
+    const variables = { ...clean, ...(await sandbox.variables()) };
     const environment = await environmentOf(input, variables, this.#ports.secrets, context);
     const confinement = confinementOf({ ...input, ...(await this.#places(input)) });
     this.#assertWanted(context);

@@ -109,7 +109,7 @@ test("where the node has control groups, each command gets one, and it goes with
 });
 
 test("without a launcher nothing runs", async () => {
-  const { processes } = { processes: systemless() };
+  const processes = systemless();
   const install = async () => ({ why: "there is none", fix: "get one" });
   const sandbox = new Sandbox({ processes, dataDirectory: "/data", home: "/", install }, limits);
   await expect(sandbox.start(command, inWork(), never())).rejects.toMatchObject({
@@ -175,19 +175,21 @@ test("the workspace is the working directory, and none where that is the home", 
   }
 });
 
-test("the home in the sandbox has the path of the real one, unless the system is there", () => {
-  const { processes } = { processes: systemless() };
-  const homes = ["/home/me", "/root", "/", "/tmp", "/usr/games", "/nonexistent", ""];
-  const inside = homes.map(
-    (home) => new Sandbox({ processes, dataDirectory: "/d", home }, limits).variables().HOME,
+test("the home in the sandbox has the path of the real one, unless the system or the node's data is there", async () => {
+  const processes = systemless();
+  const homes = ["/home/me", "/root", "/", "/tmp", "/usr/games", "/nonexistent", "", "/d", "/d/home"];
+  const variables = homes.map((home) =>
+    new Sandbox({ processes, dataDirectory: "/d", home }, limits).variables(),
   );
-  expect(inside).toEqual([
+  expect((await Promise.all(variables)).map(({ HOME }) => HOME)).toEqual([
     "/home/me",
     "/root",
     "/home/sandbox",
     "/home/sandbox",
     "/home/sandbox",
     "/nonexistent",
+    "/home/sandbox",
+    "/home/sandbox",
     "/home/sandbox",
   ]);
 });

@@ -87,8 +87,15 @@ export class Sandbox {
   }
 
   /** Variables that name folders of the sandbox; they belong under those that a caller sets. */
-  variables(): Readonly<Record<string, string>> {
-    return { HOME: homeInside(this.#ports.home), TMPDIR: "/tmp" };
+  async variables(): Promise<Readonly<Record<string, string>>> {
+    return { HOME: await this.#home(), TMPDIR: "/tmp" };
+  }
+
+  /** Where the data directory is or holds the home, as for the user of a service, it must be elsewhere to be seen. */
+  async #home(): Promise<string> {
+    const { home, dataDirectory } = this.#ports;
+    const data = [dataDirectory, await realOf(dataDirectory)];
+    return homeInside(data.some((folder) => isWithin(home, folder)) ? "/" : home);
   }
 
   /**
@@ -121,7 +128,7 @@ export class Sandbox {
   }
 
   async #policy(system: System, asked: Confinement, workspace: string | undefined): Promise<SandboxPolicy> {
-    const home = homeInside(this.#ports.home);
+    const home = await this.#home();
     const { profile, network, workingDirectory } = asked;
     const resolver = network === "full" ? await resolverFile() : [];
     return {

@@ -54,7 +54,7 @@ async function started({ home, dataDirectory }: Orders, job: Job, sandbox: Sandb
   }
   const confinement = { profile, network, workspace, workingDirectory };
   return await sandbox.start(
-    { argv, environment: { ...environment, ...sandbox.variables() }, stdin: "none" },
+    { argv, environment: { ...environment, ...(await sandbox.variables()) }, stdin: "none" },
     confinement,
     new AbortController().signal,
   );

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { GrantSet } from "../../src/kernel/authority.ts";
 import { Checks } from "../../src/kernel/ports.ts";
 import { simulatedHost } from "../../src/kernel/simulated.ts";
+import { systemProcesses } from "../../src/platform/processes.ts";
 import { outcomeOf, type ShellNode, shellNode } from "../shell/shell-node.ts";
 
 let folder = "";
@@ -89,6 +90,19 @@ test("a person who is asked sees the profile, the workspace and the network", as
     workspace: work,
     network: "full",
   });
+});
+
+test("a node whose data directory is the home of its user, as a service's, confines too", async () => {
+  const host = simulatedHost({ dataDirectory: join(folder, "service") });
+  mkdirSync(host.dataDirectory);
+  const processes = systemProcesses();
+  const clean = { ...processes.cleanEnvironment(), HOME: host.dataDirectory };
+  await using service = await shellNode(
+    {},
+    {},
+    { host, processes: { ...processes, cleanEnvironment: () => clean } },
+  );
+  expect((await service.run(confined(["sh", "-c", "pwd"]))).stdout.toString()).toBe("/home/sandbox\n");
 });
 
 test("the diagnosis says that commands are confined", async () => {
