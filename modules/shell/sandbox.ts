@@ -71,6 +71,7 @@ export class Sandbox {
   readonly #limits: SandboxLimits;
   readonly #userId: number;
   #tier: Promise<Tier> | undefined;
+  #known: Promise<Places> | undefined;
 
   constructor(ports: SandboxPorts, limits: SandboxLimits) {
     this.#ports = ports;
@@ -88,14 +89,13 @@ export class Sandbox {
 
   /** Variables that name folders of the sandbox; they belong under those that a caller sets. */
   async variables(): Promise<Readonly<Record<string, string>>> {
-    return { HOME: await this.#home(), TMPDIR: "/tmp" };
+    return { HOME: (await this.#places()).home, TMPDIR: "/tmp" };
   }
 
-  /** Where the data directory is or holds the home, as for the user of a service, it must be elsewhere to be seen. */
-  async #home(): Promise<string> {
-    const { home, dataDirectory } = this.#ports;
-    const data = [dataDirectory, await realOf(dataDirectory)];
-    return homeInside(data.some((folder) => isWithin(home, folder)) ? "/" : home);
+  /** They do not change while the node runs, and each look costs a turn of the thread pool. */
+  #places(): Promise<Places> {
+    this.#known ??= placesOf(this.#ports);
+    return this.#known;
   }
 
   /**
@@ -128,7 +128,7 @@ export class Sandbox {
   }
 
   async #policy(system: System, asked: Confinement, workspace: string | undefined): Promise<SandboxPolicy> {
-    const home = await this.#home();
+    const { home, data } = await this.#places();
     const { profile, network, workingDirectory } = asked;
     const resolver = network === "full" ? await resolverFile() : [];
     return {
@@ -139,7 +139,7 @@ export class Sandbox {
       workingDirectory: workingDirectory === "~" ? (workspace ?? home) : workingDirectory,
       system: [...system.folders, ...resolver],
       links: system.links,
-      hidden: [await realOf(this.#ports.dataDirectory)],
+      hidden: [data],
       runAs: this.#userId === 0 ? sandboxAccount : undefined,
       limits: this.#limits,
     };
@@ -267,6 +267,20 @@ async function systemOf(): Promise<System> {
 async function resolverFile(): Promise<readonly string[]> {
   const real = await realOf("/etc/resolv.conf");
   return isWithin(real, "/run") ? [real] : [];
+}
+
+interface Places {
+  /** Inside. */
+  readonly home: string;
+  /** The data directory by its real path. */
+  readonly data: string;
+}
+
+/** Where the data directory is or holds the home, as for the user of a service, the home is elsewhere to be seen. */
+async function placesOf({ home, dataDirectory }: SandboxPorts): Promise<Places> {
+  const data = await realOf(dataDirectory);
+  const covered = [dataDirectory, data].some((folder) => isWithin(home, folder));
+  return { home: homeInside(covered ? "/" : home), data };
 }
 
 /** The same path, so that programs find what they expect; another where the system or nothing is. */
