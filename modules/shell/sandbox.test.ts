@@ -164,6 +164,14 @@ test("a call that is cancelled while the sandbox is made ends it", async () => {
   expect(killed).toContain("SIGKILL");
 });
 
+test("a sandbox that does not come about is given up in time", async () => {
+  const { ports, killed } = scripted("", undefined);
+  const sandbox = new Sandbox({ ...ports, startMsMax: 1 }, limits);
+  await sandbox.tier();
+  await expect(sandbox.start(command, inWork(), never())).rejects.toMatchObject({ code: "unavailable" });
+  expect(killed.every((signal) => signal === "SIGKILL")).toBe(true);
+});
+
 test("the workspace is the working directory, and none where that is the home", () => {
   const usual = { profile: "workspace", network: "none", workspace: undefined } as const;
   expect(confinementOf({ ...usual, workingDirectory: "~" }).workspace).toBeUndefined();

@@ -33,6 +33,7 @@ export interface SandboxPorts {
   readonly home: string;
   /** Puts the launcher into a folder. Absent: the one of this program. */
   readonly install?: typeof installLauncher;
+  readonly startMsMax?: number;
   /** Absent: those that the system gave to this node, if any. */
   readonly groups?: ControlGroups;
 }
@@ -56,6 +57,8 @@ export interface Confinement {
   readonly workingDirectory: string;
 }
 
+type Command = Omit<SpawnOptions, "workingDirectory" | "report">;
+
 interface System {
   readonly folders: readonly string[];
   readonly links: readonly { readonly text: string; readonly path: string }[];
@@ -65,6 +68,8 @@ interface System {
 const systemPaths = ["/usr", "/etc", "/opt", "/nix", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 const probeMs = 10_000;
+/** Until the command runs: a dead network disk can hold a mount for ever. */
+const startMsMax = 30_000;
 
 export class Sandbox {
   readonly #ports: SandboxPorts;
@@ -102,15 +107,29 @@ export class Sandbox {
    * Runs the command confined.
    *
    * @throws OperoneError `unsupported` where it cannot be confined, `invalid_input` for a workspace that is none,
-   *   `not_found` and `forbidden` as for any program
+   *   `not_found` and `forbidden` as for any program, `unavailable` when it does not come about in time
    */
-  async start(
-    command: Omit<SpawnOptions, "workingDirectory" | "report">,
+  async start(command: Command, asked: Confinement, signal: AbortSignal): Promise<Child> {
+    const tier = await this.tier();
+    if (!tier.ready) throw unsupported(tier);
+    const limit = AbortSignal.timeout(this.#ports.startMsMax ?? startMsMax);
+    try {
+      return await this.#attempts(tier, command, asked, AbortSignal.any([signal, limit]));
+    } catch (error) {
+      if (!limit.aborted || signal.aborted) throw error;
+      throw new OperoneError(
+        "unavailable",
+        "The sandbox was not ready in time, and was given up; see whether the disk of the workspace answers",
+      );
+    }
+  }
+
+  async #attempts(
+    tier: ReadyTier,
+    command: Command,
     asked: Confinement,
     signal: AbortSignal,
   ): Promise<Child> {
-    const tier = await this.tier();
-    if (!tier.ready) throw unsupported(tier);
     const place = asked.workspace === undefined ? undefined : await this.#workspace(asked.workspace);
     const policy = await this.#policy(tier.system, asked, place?.real);
     const first = await this.#attempt(tier, policy, command, signal);
@@ -148,7 +167,7 @@ export class Sandbox {
   async #attempt(
     { launcher, groups }: Pick<ReadyTier, "launcher" | "groups">,
     policy: SandboxPolicy,
-    { argv, environment, stdin }: Omit<SpawnOptions, "workingDirectory">,
+    { argv, environment, stdin }: Command,
     signal: AbortSignal,
   ): Promise<{ readonly child: Child } | { readonly report: LauncherReport }> {
     signal.throwIfAborted();

@@ -170,10 +170,7 @@ async function shellRun({ binary }: Subject): Promise<readonly Row[]> {
     goal: "< 0.8x",
     rounds: 7,
     subject: { name: "over HTTP", run: p50(() => client.exchange(runTrueConfined)) },
-    yardstick: {
-      name: "bubblewrap",
-      run: p50(() => Bun.spawn(bubblewrap, { stdio: ["ignore", "pipe", "pipe"] }).exited),
-    },
+    yardstick: { name: "bubblewrap, so too", run: p50(() => client.exchange(runBubblewrap)) },
   });
   client.close();
   await server.stop();
@@ -187,6 +184,13 @@ const bubblewrap = [
   ...["--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
   ...["--tmpfs", "/root", "--chdir", "/root", "--", "true"],
 ];
+
+const runBubblewrap = requestText(
+  "POST",
+  "/v1/shell/run",
+  JSON.stringify({ argv: bubblewrap, profile: "unconfined", workingDirectory: "/" }),
+  ["accept: application/x-ndjson"],
+);
 
 async function output({ binary }: Subject): Promise<readonly Row[]> {
   const server = await startNode(binary);

@@ -77,6 +77,12 @@ export function commandsAreAlone(stage: () => Stage): void {
     expect(ending.stdout).toEndWith("0\n0\n");
   });
 
+  test("a crash leaves no core, and starts no program of the host that reads one", async () => {
+    const ending = await one(stage(), { argv: sh("sed -n 's/^Max core file size *//p' /proc/self/limits") });
+    // A limit of 1 says both; 0 is what whoever started the node may have left.
+    expect(ending.stdout).toMatch(/^([01]) +\1 /);
+  });
+
   test("what could not start is told apart from what ended with the same code", async () => {
     const folder = stage().workspace;
     writeFileSync(join(folder, "not-executable"), "#!/bin/sh\n");

@@ -23,9 +23,14 @@ void drop_privileges(void) {
   if (syscall(SYS_capset, &header, none) != 0) fail("lock", "capset");
 }
 
+void forbid_cores(void) {
+  struct rlimit none = {1, 1};
+  /* Whoever started the node may have forbidden even that. */
+  if (setrlimit(RLIMIT_CORE, &none) != 0) none = (struct rlimit){0, 0}, setrlimit(RLIMIT_CORE, &none);
+}
+
 void set_limits(const struct policy *policy) {
-  struct rlimit no_core = {0, 0};
-  if (setrlimit(RLIMIT_CORE, &no_core) != 0) fail("limit", "core");
+  forbid_cores();
   for (int at = 0; at < policy->limit_count; at++) {
     const struct limit *limit = &policy->limits[at];
     struct rlimit now, wanted = {limit->value, limit->value};

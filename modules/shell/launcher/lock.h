@@ -18,4 +18,10 @@ void lock_calls(bool unix_sockets);
 
 void set_limits(const struct policy *policy);
 
+/*
+ * No core files, and no program of the host that reads them (core_pattern): a limit of 0 would still start that, and
+ * only 1 does not.
+ */
+void forbid_cores(void);
+
 #endif

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +20,7 @@
 #include "first.h"
 #include "identity.h"
 #include "kernel.h"
+#include "lock.h"
 #include "policy.h"
 #include "report.h"
 #include "root.h"
@@ -94,8 +94,7 @@ static void close_streams(void) {
 static _Noreturn void end_as(int status) {
   if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
   int number = WTERMSIG(status);
-  struct rlimit no_core = {0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
+  forbid_cores();
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_UNBLOCK, &all, NULL);
