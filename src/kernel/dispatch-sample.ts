@@ -28,6 +28,15 @@ const operations: readonly Operation[] = [
     input: v.strictObject({ name: v.string() }),
     run: (_, { name }) => name,
   }),
+  define({
+    ...base,
+    name: "either",
+    effect: "read",
+    needs: [],
+    needsOneOf: ["t.use", "t.more"],
+    scope: ({ word }) => [{ permission: word === "more" ? "t.more" : "t.use" }],
+    run: (_, { word }) => word,
+  }),
   define({ ...base, name: "save", effect: "write", run: (_, { word }) => word }),
   define({ ...base, name: "kill", effect: "destroy", run: (_, { word }) => word }),
   define({ ...base, name: "hidden", effect: "read", surfaces: ["cli"], run: () => "x" }),
@@ -152,7 +161,10 @@ const operations: readonly Operation[] = [
   }),
 ];
 
-const permissions = new Map<string, Permission>([["t.use", { summary: "Use", covers: () => true }]]);
+const permissions = new Map<string, Permission>([
+  ["t.use", { summary: "Use", covers: () => true }],
+  ["t.more", { summary: "Use more", covers: () => true }],
+]);
 
 export function setUp(more: Partial<DispatcherOptions> = {}) {
   const clock = simulatedClock();

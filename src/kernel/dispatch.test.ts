@@ -29,6 +29,18 @@ test("a caller without the permission is refused before its input is looked at, 
   );
 });
 
+test("where one of several permissions is needed the input says which, and without any it is not looked at", async () => {
+  const { call, journal } = setUp();
+  const grants = (permission: string): Grant[] => [{ permission, scope: "*", decision: "allow" }];
+  const more = { word: "more" };
+  const { gives } = await call("either", { grants: grants("t.more"), input: more });
+  assert.equal(gives, "value");
+  await assert.rejects(call("either", { grants: grants("t.use"), input: more }), { code: "forbidden" });
+  await assert.rejects(call("either", { grants: grants("t.more") }), { code: "forbidden" });
+  await assert.rejects(call("either", { grants: [], input: { nonsense: 1 } }), { code: "forbidden" });
+  assert.equal(journal.records.at(-1)?.inputDigest, "");
+});
+
 test("input is validated, and each problem is named", async () => {
   const { call } = setUp();
   await assert.rejects(call("echo", { input: { word: 1 } }), /"t.echo" is not valid: word: .*1/);
