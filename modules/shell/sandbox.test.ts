@@ -178,6 +178,10 @@ test("the workspace is the working directory, and none where that is the home", 
   expect(confinementOf({ ...usual, workingDirectory: "/srv/a" }).workspace).toBe("/srv/a");
   const named = { ...usual, workspace: "/srv/a" };
   expect(confinementOf({ ...named, workingDirectory: "/srv/a/b" })).toMatchObject({ workspace: "/srv/a" });
+  const ended = { ...usual, workspace: "/srv/a/" };
+  expect(confinementOf({ ...ended, workingDirectory: "/srv/a" })).toMatchObject({
+    workingDirectory: "/srv/a",
+  });
   for (const workingDirectory of ["/srv", "/srv/ab", "/"]) {
     expect(() => confinementOf({ ...named, workingDirectory })).toThrow("is not in the workspace");
   }

@@ -325,7 +325,7 @@ export function confinementOf(asked: {
       workspace: workingDirectory === "~" ? undefined : workingDirectory,
     };
   }
-  if (workingDirectory === "~" || isWithin(workingDirectory, workspace)) {
+  if (workingDirectory === "~" || isWithin(workingDirectory, workspace.replace(/(?<=.)\/+$/, ""))) {
     return { profile, network, workingDirectory, workspace };
   }
   throw new OperoneError(

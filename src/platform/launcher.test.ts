@@ -18,6 +18,9 @@ test("the launcher lies in the folder exactly as it was built, for the owner alo
     writeFileSync(path, "something else");
     expect(await installLauncher(join(folder, "shell"))).toEqual({ path });
     expect(readFileSync(path).equals(whole)).toBe(true);
+    chmodSync(path, 0o600);
+    await installLauncher(join(folder, "shell"));
+    expect(statSync(path).mode & 0o777).toBe(0o500);
   }
   rmSync(folder, { recursive: true });
 });

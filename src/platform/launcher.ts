@@ -1,9 +1,11 @@
 /** The sandbox launcher: in the program, or compiled from its sources; and its copy from which it runs. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Gzip and base64, put in by the build. */
 declare const OPERONE_LAUNCHER: string | undefined;
+
+const mode = 0o500;
 
 /**
  * Puts the launcher into the folder, where it is made anew when it is not exactly ours: readable and executable by the
@@ -48,9 +50,10 @@ async function launcherBytes(): Promise<
   return { bytes: new Uint8Array(readFileSync(built.file)) };
 }
 
+/** The mode too: a copy of the data directory may have lost it. */
 function isThere(path: string, bytes: Uint8Array): boolean {
   try {
-    return readFileSync(path).equals(bytes);
+    return (statSync(path).mode & 0o777) === mode && readFileSync(path).equals(bytes);
   } catch {
     return false;
   }
@@ -61,7 +64,7 @@ function put(path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
   rmSync(draft, { force: true });
-  writeFileSync(draft, bytes, { mode: 0o500 });
-  chmodSync(draft, 0o500);
+  writeFileSync(draft, bytes, { mode });
+  chmodSync(draft, mode);
   renameSync(draft, path);
 }
