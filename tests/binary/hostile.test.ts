@@ -64,7 +64,7 @@ test("a hostile folder changes nothing of the commands that are run in it", asyn
 test("a node that is started in a hostile folder runs none of it, and gives none of it to its children", async () => {
   const cwd = hostileFolder();
   const node = await startNode({ cwd });
-  const ran = await node.run(["shell", "run", "--", "env"], { cwd });
+  const ran = await node.run(["shell", "run", "--profile", "unconfined", "--", "env"], { cwd });
   expect(ran.code).toBe(0);
   expect(ran.stdout + ran.stderr + node.errors()).not.toContain("PWNED");
   expect(await node.stop()).toBe(0);
@@ -81,7 +81,7 @@ test("children get no variable that Bun or Node obeys", async () => {
     NODE_EXTRA_CA_CERTS: "/PWNED",
   };
   const node = await startNode({ env });
-  const ran = await node.run(["shell", "run", "--", "env"]);
+  const ran = await node.run(["shell", "run", "--profile", "unconfined", "--", "env"]);
   expect(ran.stdout).toContain("PATH=");
   expect(ran.stdout).not.toMatch(/^(BUN|NODE)_/m);
   await node.stop();
@@ -98,7 +98,15 @@ test("what BUN_OPTIONS preloads into the program that starts is not in the node"
   );
   const node = await startNode({ cwd, env: { BUN_OPTIONS: `--preload=${join(cwd, "count.js")}` } });
   // Bun obeys the variable before any code of ours runs; then the program starts anew without it.
-  const environ = await node.run(["shell", "run", "--", "cat", `/proc/${node.welcome.pid}/environ`]);
+  const environ = await node.run([
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--",
+    "cat",
+    `/proc/${node.welcome.pid}/environ`,
+  ]);
   expect(environ.code).toBe(0);
   expect(environ.stdout).toContain("PATH=");
   expect(environ.stdout).not.toContain("BUN_OPTIONS");
@@ -109,7 +117,15 @@ test("what BUN_OPTIONS preloads into the program that starts is not in the node"
 test("BUN_INSPECT opens no debugger on the node, in the foreground or the background", async () => {
   const env = { BUN_INSPECT: "ws://127.0.0.1:0/debug" };
   const node = await startNode({ env });
-  const listening = await node.run(["shell", "run", "--", "cat", `/proc/${node.welcome.pid}/net/tcp`]);
+  const listening = await node.run([
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--",
+    "cat",
+    `/proc/${node.welcome.pid}/net/tcp`,
+  ]);
   expect(listening.code).toBe(0);
   const own = Number(new URL(node.address).port).toString(16).toUpperCase().padStart(4, "0");
   const inodes = await socketInodes(node.welcome.pid);
