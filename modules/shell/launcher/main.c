@@ -59,7 +59,10 @@ static void give_pipes(const struct policy *policy) {
   }
 }
 
-/* For root, whom no folder on the way can stop: its owner's files are shown as the command's, unless it is the owner. */
+/*
+ * For root, whom no folder on the way can stop: the files of the workspace's owner are shown as the command's, unless
+ * the command is that owner.
+ */
 static void open_as_owner(struct policy *policy, struct sources *sources) {
   sources->workspace = -1;
   if (!policy->other_user || policy->workspace == NULL) return;

@@ -78,9 +78,11 @@ static int take(struct policy *policy, const char *option, char **words, int lef
   if (strcmp(name, "parent") == 0) policy->parent = (pid_t)number(first);
   else if (strcmp(name, "network") == 0) policy->network = choice(first, "none", "full");
   else if (strcmp(name, "run-as") == 0) set_user(policy, words);
-  else if (strcmp(name, "read-only") == 0) add_entry(policy, (struct entry){READ_ONLY, absolute(first), absolute(second), 0});
+  else if (strcmp(name, "read-only") == 0)
+    add_entry(policy, (struct entry){READ_ONLY, absolute(first), absolute(second), 0});
   else if (strcmp(name, "link") == 0) add_entry(policy, (struct entry){LINK, first, absolute(second), 0});
-  else if (strcmp(name, "scratch") == 0) add_entry(policy, (struct entry){SCRATCH, NULL, absolute(first), (long)number(second)});
+  else if (strcmp(name, "scratch") == 0)
+    add_entry(policy, (struct entry){SCRATCH, NULL, absolute(first), (long)number(second)});
   else if (strcmp(name, "shield") == 0) add_entry(policy, (struct entry){SHIELD, NULL, first, 0});
   else if (strcmp(name, "shield-folder") == 0) add_entry(policy, (struct entry){SHIELD_FOLDER, NULL, first, 0});
   else if (strcmp(name, "pin") == 0) add_entry(policy, (struct entry){PIN, NULL, first, 0});

@@ -4,15 +4,16 @@
  *
  *   --parent PID                who started this; when that is not our parent, it is gone, and so are we
  *   --network none|full
- *   --run-as INSIDE USER GROUP  the id that the command sees of itself, and the user and group that it is outside; by root,
- *                               who must say so
+ *   --run-as INSIDE USER GROUP  the id that the command sees of itself, and the user and group that it is outside; from
+ *                               root, who must say so
  *   --read-only PATH TARGET     a part of the system, left out where it does not exist
  *   --link TEXT TARGET          a symbolic link
  *   --scratch TARGET BYTES      an empty folder in memory
  *   --workspace PATH ro|rw      at the same path inside
  *   --shield NAME               in the workspace, read-only with what is below; left out where it does not exist
  *   --shield-folder NAME        the same, made where only it itself is missing
- *   --pin NAME                  in the workspace: a folder as it is, but not to be renamed or replaced; anything else as --shield
+ *   --pin NAME                  in the workspace: a folder as it is, but not to be renamed or replaced; anything else
+ *                               as --shield
  *   --hide PATH                 inside: an empty thing in its place; left out where it does not exist
  *   --limit NAME VALUE          as setrlimit(2): cpu, fsize, data, nproc, nofile
  *   --group PATH                a control group (v2) to join

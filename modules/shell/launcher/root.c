@@ -100,7 +100,8 @@ static void make_link(const struct entry *entry) {
   char parent[4096];
   snprintf(parent, sizeof parent, "%s", entry->target);
   char *slash = strrchr(parent, '/');
-  int folder = slash == parent ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : (*slash = '\0', made_place(parent, true));
+  slash[slash == parent ? 1 : 0] = '\0';
+  int folder = made_place(parent, true);
   if (symlinkat(entry->source, folder, strrchr(entry->target, '/') + 1) != 0) fail("mount", entry->target);
   close(folder);
 }
@@ -201,7 +202,8 @@ static void mount_devices(struct sources *sources) {
 static void begin_root(void) {
   /* Nothing that is mounted here may show outside, nor the other way round. */
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) fail("mount", "/");
-  if (mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m,nr_inodes=8192") != 0) fail("mount", STAGE);
+  static const char size[] = "mode=755,size=4m,nr_inodes=8192";
+  if (mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, size) != 0) fail("mount", STAGE);
   if (mkdir(STAGE OLD, 0700) != 0 || mkdir(STAGE EMPTY_FOLDER, 0) != 0) fail("mount", STAGE);
   close(open(STAGE EMPTY_FILE, O_CREAT | O_WRONLY | O_CLOEXEC, 0));
   if (syscall(SYS_pivot_root, STAGE, STAGE OLD) != 0 || chdir("/") != 0) fail("mount", OLD);

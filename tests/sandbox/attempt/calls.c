@@ -27,7 +27,9 @@ static int bpf(char **words) {
 
 static int perf(char **words) {
   (void)words;
-  struct { uint32_t type, size; uint64_t config, period, sample, read, flags; char rest[80]; } event = {1, 64, 0, 0, 0, 0, 1 << 5 | 1 << 6, {0}};
+  /* Of the own process, without the kernel and the hypervisor: what an ordinary user may. */
+  struct { uint32_t type, size; uint64_t config, period, sample, read, flags; char rest[80]; } event = {
+      1, 64, 0, 0, 0, 0, 1 << 5 | 1 << 6, {0}};
   return (int)syscall(SYS_perf_event_open, &event, 0, -1, -1, 0);
 }
 
