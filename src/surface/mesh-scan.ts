@@ -2,6 +2,7 @@
  * Reads over MessagePack bytes before anything is made of them: only what JSON can say is let through, once, whole
  * and within limits. The decoder itself is lenient by nature (extensions, duplicate keys, lengths it trusts).
  */
+import { Buffer, isUtf8 } from "node:buffer";
 import { MeshProtocolError } from "./mesh-frames.ts";
 
 /** Lists and maps within each other. */
@@ -14,9 +15,15 @@ export interface Scanned {
   readonly hasProtoKey: boolean;
 }
 
-/** @throws MeshProtocolError unless the bytes are exactly one JSON-like value */
-export function scan(bytes: Uint8Array): Scanned {
-  const scanner = new Scanner(bytes);
+/** Extensions that stand for a string whose bytes are passed on as they are (`ByteText`), by its encoding. */
+export const byteTextTypes = { utf8: 1, base64: 2 } as const;
+
+/**
+ * @param byteTexts whether strings that are held as bytes may be in it, as in answers
+ * @throws MeshProtocolError unless the bytes are exactly one JSON-like value
+ */
+export function scan(bytes: Uint8Array, byteTexts: boolean): Scanned {
+  const scanner = new Scanner(bytes, byteTexts);
   scanner.value(0);
   scanner.end();
   return scanner;
@@ -25,7 +32,7 @@ export function scan(bytes: Uint8Array): Scanned {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const protoKey = "__proto__";
 
-type Kind = readonly [what: "scalar" | "float" | "text" | "list" | "map", bytes: number];
+type Kind = readonly [what: "scalar" | "float" | "text" | "list" | "map" | "extension", bytes: number];
 
 /** Types whose tag holds their length: the number is that length. */
 function shortKind(tag: number): Kind {
@@ -38,6 +45,9 @@ const kinds: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [0xc0, ["scalar", 0]],
   [0xc2, ["scalar", 0]],
   [0xc3, ["scalar", 0]],
+  [0xc7, ["extension", 1]],
+  [0xc8, ["extension", 2]],
+  [0xc9, ["extension", 4]],
   [0xca, ["float", 4]],
   [0xcb, ["float", 8]],
   [0xcc, ["scalar", 1]],
@@ -55,14 +65,21 @@ const kinds: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [0xdf, ["map", 4]],
 ]);
 
+/** Extensions of these lengths have a tag of their own. */
+const shortExtensions: ReadonlyMap<number, number> = new Map(
+  [1, 2, 4, 8, 16].map((bytes, at) => [0xd4 + at, bytes]),
+);
+
 class Scanner implements Scanned {
   hasProtoKey = false;
+  readonly #byteTexts: boolean;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
   #containers = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, byteTexts: boolean) {
+    this.#byteTexts = byteTexts;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
@@ -76,18 +93,34 @@ class Scanner implements Scanned {
     const tag = this.#uint(1);
     if (tag <= 0x7f || tag >= 0xe0) return;
     const short = tag <= 0xbf ? shortKind(tag) : undefined;
+    const extension = shortExtensions.get(tag);
+    if (extension !== undefined) {
+      this.#extension(tag, extension);
+      return;
+    }
     const kind = short ?? kinds.get(tag);
-    // 64-bit integers, binary data and extensions have no counterpart in JSON.
-    if (kind === undefined) throw new MeshProtocolError(`the MessagePack type 0x${tag.toString(16)}`);
+    // 64-bit integers, binary data and other extensions have no counterpart in JSON.
+    if (kind === undefined) throw unknownType(tag);
     const [what, bytes] = kind;
     if (what === "float") this.#finite(this.#take(bytes), bytes);
     else if (what === "scalar") this.#take(bytes);
     else {
       const count = short === undefined ? this.#uint(bytes) : bytes;
-      if (what === "text") this.#text(count);
+      if (what === "extension") this.#extension(tag, count);
+      else if (what === "text") this.#text(count);
       else if (what === "list") this.#list(count, depth);
       else this.#map(count, depth);
     }
+  }
+
+  #extension(tag: number, length: number): void {
+    const type = this.#uint(1);
+    const at = this.#take(length);
+    const isText = type === byteTextTypes.utf8;
+    if (!this.#byteTexts || !(isText || type === byteTextTypes.base64)) throw unknownType(tag);
+    const { buffer, byteOffset } = this.#bytes;
+    if (isText && !isUtf8(Buffer.from(buffer, byteOffset + at, length)))
+      throw new MeshProtocolError("a text that is no UTF-8");
   }
 
   #list(count: number, depth: number): void {
@@ -170,4 +203,8 @@ class Scanner implements Scanned {
     this.#at = at + count;
     return at;
   }
+}
+
+function unknownType(tag: number): MeshProtocolError {
+  return new MeshProtocolError(`the MessagePack type 0x${tag.toString(16)}`);
 }

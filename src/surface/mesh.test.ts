@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { ByteText } from "../kernel/byte-text.ts";
 import { OperoneError } from "../kernel/error.ts";
-import { decodeBody, encodeBody } from "./mesh.ts";
+import { decodeAnswer, decodeBody, encodeBody } from "./mesh.ts";
 import { bodyBytesMax, MeshProtocolError } from "./mesh-frames.ts";
 import { containersMax, depthMax } from "./mesh-scan.ts";
 
@@ -127,4 +128,36 @@ test("garbage is either a JSON value or a protocol error, never anything else", 
     }),
     { numRuns: 5_000 },
   );
+});
+
+test("a string that is held as bytes arrives as bytes, and is the same JSON", () => {
+  const text = fc.string({ unit: "grapheme" }).map((value) => new ByteText(Buffer.from(value), "utf8"));
+  const raw = fc
+    .array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 })
+    .map((parts) => new ByteText(parts, "base64"));
+  fc.assert(
+    fc.property(fc.oneof(text, raw), (held) => {
+      const value = { item: [{ text: held, __proto__x: 1 }] };
+      const arrived = decodeAnswer(encodeBody(value, "It")) as typeof value;
+      const back = arrived.item[0]?.text;
+      assert.ok(back instanceof ByteText && back.encoding === held.encoding);
+      assert.deepEqual(Buffer.concat(back.parts), Buffer.concat(held.parts));
+      assert.equal(JSON.stringify(arrived), JSON.stringify(value));
+    }),
+  );
+});
+
+test("bytes for a string are for answers alone, must be what they say, and nothing else is an extension", () => {
+  const held = encodeBody(new ByteText(Buffer.from("abc"), "utf8"), "It");
+  refused(held, /type 0x/);
+  const answer = (data: Uint8Array, why: RegExp) =>
+    assert.throws(
+      () => decodeAnswer(data),
+      (error) => error instanceof MeshProtocolError && why.test(error.message),
+    );
+  answer(bytes(0xd4, 1, 0xff), /no UTF-8/);
+  answer(bytes(0xc7, 2, 1, 0xc3, 0x28), /no UTF-8/);
+  for (const type of [0, 3, 0x70, 0xff]) answer(bytes(0xd4, type, 0), /type 0xd4/);
+  answer(bytes(0xc9, 0xff, 0xff, 0xff, 0xff, 2, 0), /cut off/);
+  answer(bytes(0xc4, 1, 0), /type 0xc4/);
 });

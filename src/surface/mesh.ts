@@ -2,11 +2,39 @@
  * Bodies of the RPC between nodes: MessagePack, with exactly the values of JSON. What `JSON.stringify` would do to a
  * value happens to it here too, so that an answer is the same on every surface.
  */
+import { Buffer } from "node:buffer";
 // This entry is the library without its native addon, which would be looked for on disk when it is loaded.
-import { Packr } from "msgpackr/pack";
+import { addExtension, Packr } from "msgpackr/pack";
+import { ByteText, type TextEncoding } from "../kernel/byte-text.ts";
 import { errorBody, OperoneError } from "../kernel/error.ts";
 import { bodyBytesMax } from "./mesh-frames.ts";
-import { depthMax, scan } from "./mesh-scan.ts";
+import { byteTextTypes, depthMax, scan } from "./mesh-scan.ts";
+
+/** A string that is held as bytes, on its way out. The extension's type says how the bytes are to be read. */
+class OutgoingText {
+  readonly parts: readonly Uint8Array[];
+
+  constructor({ parts }: ByteText) {
+    this.parts = parts;
+  }
+}
+class OutgoingUtf8 extends OutgoingText {}
+class OutgoingBase64 extends OutgoingText {}
+
+const outgoing: Readonly<Record<TextEncoding, new (text: ByteText) => OutgoingText>> = {
+  utf8: OutgoingUtf8,
+  base64: OutgoingBase64,
+};
+
+for (const encoding of ["utf8", "base64"] as const) {
+  addExtension({
+    Class: outgoing[encoding],
+    type: byteTextTypes[encoding],
+    pack: ({ parts }: OutgoingText) => Buffer.concat(parts),
+    // A copy: what is unpacked lies in the chunk that it came in.
+    unpack: (bytes: Uint8Array) => new ByteText(new Uint8Array(bytes), encoding),
+  });
+}
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, useToJSON: false });
 /** For bodies with a key that an object literal could not take. */
@@ -38,7 +66,16 @@ export function encodeAnswer(operation: string, body: Readonly<Record<string, un
 
 /** @throws MeshProtocolError for anything but one JSON value */
 export function decodeBody(bytes: Uint8Array): unknown {
-  const { hasProtoKey } = scan(bytes);
+  return decoded(bytes, false);
+}
+
+/** As `decodeBody`; strings may be held as bytes, so that nobody decodes what only passes by. */
+export function decodeAnswer(bytes: Uint8Array): unknown {
+  return decoded(bytes, true);
+}
+
+function decoded(bytes: Uint8Array, byteTexts: boolean): unknown {
+  const { hasProtoKey } = scan(bytes, byteTexts);
   return hasProtoKey ? fromMaps(mapPackr.unpack(bytes)) : packr.unpack(bytes);
 }
 
@@ -74,6 +111,7 @@ function made(value: unknown, what: string, depth: number): unknown {
   if (typeof value === "string") return wellFormed(value, what);
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (typeof value !== "object" || value === null) return scalar(value, what);
+  if (value instanceof ByteText) return new outgoing[value.encoding](value);
   // The root of every body is a map of the protocol's own, in which the value lies one deeper.
   if (depth >= depthMax) throw new OperoneError("invalid_input", `${what} is nested deeper than ${depthMax}`);
   if ("toJSON" in value && typeof value.toJSON === "function") return made(value.toJSON(), what, depth + 1);
