@@ -4,7 +4,7 @@ import { errorFromBody, OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer, Progress } from "../kernel/operation.ts";
 import type { ClientCallOptions } from "./client.ts";
 import { cancellable, cancelled, type Exchange, lost, unopened } from "./exchange.ts";
-import { decodeBody, encodeBody } from "./mesh.ts";
+import { decodeAnswer, encodeBody } from "./mesh.ts";
 import type { MeshChannel, OpenChannel } from "./mesh-channel.ts";
 import { Bodies, type Frame, FrameWriter, frameKind, framesOf, MeshProtocolError } from "./mesh-frames.ts";
 import { type Accepted, type Body, readAccepted, readBody } from "./mesh-messages.ts";
@@ -14,8 +14,6 @@ export interface OwnChannelCall {
   readonly request: Uint8Array;
   readonly call: ClientCallOptions;
   readonly openChannel: OpenChannel;
-  /** The operation takes bytes or messages, so the node waits for their end although there are none. */
-  readonly awaitsInput: boolean;
 }
 
 export async function callOnOwnChannel({
@@ -23,7 +21,6 @@ export async function callOnOwnChannel({
   request,
   call,
   openChannel,
-  awaitsInput,
 }: OwnChannelCall): Promise<Answer> {
   const signal = exchange.signal ?? new AbortController().signal;
   let channel: MeshChannel;
@@ -33,7 +30,7 @@ export async function callOnOwnChannel({
     throw unopened(exchange, error);
   }
   const running = new OwnChannel(exchange, channel, call.onProgress);
-  void running.send(request, call, awaitsInput);
+  void running.send(request, call);
   return await running.answer();
 }
 
@@ -63,18 +60,11 @@ class OwnChannel {
   }
 
   /** The request, then the caller's bytes or messages. */
-  async send(
-    request: Uint8Array,
-    { bytes, messages }: ClientCallOptions,
-    awaitsInput: boolean,
-  ): Promise<void> {
+  async send(request: Uint8Array, { bytes, messages }: ClientCallOptions): Promise<void> {
     const source = (bytes ?? messages)?.[Symbol.asyncIterator]();
     try {
       await this.#writer.body(0, request);
-      if (source === undefined) {
-        if (awaitsInput) await this.#writer.frame(frameKind.inputEnd, 0);
-        return;
-      }
+      if (source === undefined) return;
       for (;;) {
         const step = await this.#unlessBroken(source.next());
         if (step === undefined) return;
@@ -198,7 +188,7 @@ class OwnChannel {
         throw new MeshProtocolError(`a frame of kind ${frame.kind} where none may come`);
       }
       const bytes = this.#bodies.add(frame);
-      return bytes === undefined ? undefined : readBody(decodeBody(bytes));
+      return bytes === undefined ? undefined : readBody(decodeAnswer(bytes));
     });
     if (body === undefined) return undefined;
     if ("error" in body) {

@@ -266,7 +266,7 @@ test("bytes that the caller did not finish are never taken for the whole", async
     monotonicMs: () => 0,
   });
   const serving = server.serve(far);
-  const request = encodeBody({ operation: "sample.store", input: { name: "n" } }, "It");
+  const request = encodeBody({ operation: "sample.store", input: { name: "n" }, streams: true }, "It");
   await near.send(encodeFrame(frameKind.last, 0, request));
   await near.send(encodeFrame(frameKind.bytes, 0, new Uint8Array(10)));
   near.close();
@@ -301,4 +301,25 @@ test("an operation that takes bytes or messages is called without any, and does 
   assert.deepEqual(await collect(measured), [{ total: 0 }]);
   const chat = await itemsOf(client.call("sample.chat", { greeting: "hi" }));
   assert.deepEqual(await collect(chat), [{ heard: "hi" }]);
+});
+
+test("a call that brings no bytes is one, so a person can be asked about it", async () => {
+  const seen: Call[] = [];
+  const watched = {
+    table: view.table,
+    call(call: Call) {
+      seen.push(call);
+      return view.call(call);
+    },
+  };
+  const { client } = sampleMesh(watched);
+  await collect(await itemsOf(client.call("sample.measure", {})));
+  const bytes = async function* () {
+    yield new Uint8Array(1);
+  };
+  await collect(await itemsOf(client.call("sample.measure", {}, { bytes: bytes() })));
+  assert.deepEqual(
+    seen.map((call) => call.bytes === undefined),
+    [true, false],
+  );
 });

@@ -5,7 +5,7 @@ import type { Progress } from "../kernel/operation.ts";
 import type { OperationTable } from "../kernel/view.ts";
 import type { ClientCallOptions, OperationClient } from "./client.ts";
 import { cancelled, type Exchange, exchangeOf, lost, unopened } from "./exchange.ts";
-import { decodeBody, encodeBody } from "./mesh.ts";
+import { decodeAnswer, encodeBody } from "./mesh.ts";
 import { callOnOwnChannel } from "./mesh-call-one.ts";
 import type { MeshChannel, OpenChannel } from "./mesh-channel.ts";
 import { Bodies, FrameWriter, frameKind, framesOf, MeshProtocolError } from "./mesh-frames.ts";
@@ -31,12 +31,10 @@ export function meshClient(options: MeshClientOptions): OperationClient {
       if (operation?.gives === "value" && operation.takes === "nothing") {
         return await unary.call(exchange, request, call.onProgress);
       }
-      const awaitsInput = operation !== undefined && operation.takes !== "nothing";
       return await callOnOwnChannel({
         exchange,
         request,
         call,
-        awaitsInput,
         openChannel: options.openChannel,
       });
     },
@@ -47,7 +45,7 @@ export function meshClient(options: MeshClientOptions): OperationClient {
 function requestOf(
   operation: string,
   input: unknown,
-  { callId, deadlineMs, idempotencyKey, onProgress, claims }: ClientCallOptions,
+  { callId, deadlineMs, idempotencyKey, onProgress, claims, bytes, messages }: ClientCallOptions,
 ): Body {
   return {
     operation,
@@ -55,6 +53,7 @@ function requestOf(
     ...(callId === undefined ? {} : { callId }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(bytes === undefined && messages === undefined ? {} : { streams: true }),
     ...(onProgress === undefined ? {} : { progress: true }),
     ...(claims === undefined ? {} : { claims }),
   };
@@ -169,7 +168,7 @@ class UnaryConnection {
         if (frame.call === 0 || frame.call > this.#calls)
           throw new MeshProtocolError(`an answer to call ${frame.call}`);
         const body = bodies.add(frame);
-        if (body !== undefined) this.#answer(frame.call, readBody(decodeBody(body)));
+        if (body !== undefined) this.#answer(frame.call, readBody(decodeAnswer(body)));
       }
       this.#end(undefined);
     } catch (error) {

@@ -22,6 +22,8 @@ const Request = v.object({
   /** From the arrival of the request. */
   deadlineMs: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2_147_483_647))),
   idempotencyKey: v.optional(Text),
+  /** Bytes or messages follow, until `inputEnd`. An operation that takes some is otherwise run without any. */
+  streams: v.optional(v.boolean(), false),
   /** Whether anybody looks at progress. */
   progress: v.optional(v.boolean(), false),
   /** Who the caller says it is and what it may do. Believed by nobody as it stands: `identityOf` judges it. */

@@ -31,8 +31,8 @@ export async function serveOne({ view, open, channel, frames }: OneCall, first: 
     try {
       const answer = await view.call({
         ...call,
-        ...(takes === "bytes" ? { bytes: input.bytes() } : {}),
-        ...(takes === "messages" ? { messages: input.messages() } : {}),
+        ...(request.streams && takes === "bytes" ? { bytes: input.bytes() } : {}),
+        ...(request.streams && takes === "messages" ? { messages: input.messages() } : {}),
       });
       await give(answer, { write, writer, input, opened: takes !== "nothing" });
     } finally {
