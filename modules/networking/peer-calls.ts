@@ -23,6 +23,8 @@ export interface PeerCallsOptions {
 
 /** Of opening a channel, each over another link. */
 const attemptsMax = 3;
+/** For a link that is ending to say so. */
+const endingMsMax = 250;
 
 export class PeerCalls implements OperationClient {
   readonly #use: PeerCallsOptions;
@@ -52,14 +54,19 @@ export class PeerCalls implements OperationClient {
     return this.#client.call(operation, input, options);
   }
 
-  /** A link that ends before the channel is open has carried nothing yet, so another one may be tried. */
+  /**
+   * A link that ends before the channel is open has carried nothing yet, so another one may be tried. The channel may
+   * learn of the end before the link says that it is closed.
+   */
   async #openChannel(signal: AbortSignal): Promise<MeshChannel> {
     for (let attempt = 1; ; attempt += 1) {
       const link = await this.#use.link(signal);
       try {
         return await link.openChannel(protocols.rpc, signal);
       } catch (error) {
-        if (!link.closed.aborted || signal.aborted || attempt === attemptsMax) throw error;
+        const isGone = error instanceof OperoneError && error.code === "unavailable";
+        if (!isGone || signal.aborted || attempt === attemptsMax) throw error;
+        await closedOr(link.closed, endingMsMax);
       }
     }
   }
@@ -115,4 +122,16 @@ export class PeerCalls implements OperationClient {
       `The node that was asked runs operone version ${version}, which offers no "${call.operation.slice(0, 100)}" to other nodes; the asking node runs ${this.#peerVersion}. Bring the older one up to date`,
     );
   };
+}
+
+/** Resolves when the link is closed, or after that time. */
+async function closedOr(closed: AbortSignal, timeMs: number): Promise<void> {
+  if (closed.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onClosed = () => resolve();
+  closed.addEventListener("abort", onClosed, { once: true });
+  const timer = setTimeout(resolve, timeMs);
+  await promise;
+  clearTimeout(timer);
+  closed.removeEventListener("abort", onClosed);
 }
