@@ -16,7 +16,18 @@ let b: TestNode;
 beforeAll(async () => {
   ({ a, b } = await meshPair());
   // What the first bytes cost is no growth: code that is compiled, and a heap of its usual size.
-  const warm = ["shell", "run", "--node", "b", "--", "sh", "-c", "yes | head -c 30000000"];
+  const warm = [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "b",
+    "--",
+    "sh",
+    "-c",
+    "yes | head -c 30000000",
+  ];
   await done(a.run(warm, { stdin: new Uint8Array(1_000_000) }));
 });
 afterAll(cleanUp);
@@ -46,7 +57,19 @@ function expectFlat(growth: Record<string, number>): void {
 }
 
 test("what goes into a command on the other node arrives to the last byte, in flat memory", async () => {
-  const command = ["shell", "run", "--node", "b", "--timeout-ms", "300000", "--", "wc", "-c"];
+  const command = [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "b",
+    "--timeout-ms",
+    "300000",
+    "--",
+    "wc",
+    "-c",
+  ];
   const running = await started(a, command, "pipe");
   const feed = async () => {
     for (let sent = 0; sent < bulkMb; sent += 1) {
@@ -65,7 +88,19 @@ test("what goes into a command on the other node arrives to the last byte, in fl
 
 test("what a command on the other node writes arrives to the last byte, in flat memory", async () => {
   const limits = ["--timeout-ms", "300000", "--output-bytes-max", String(sizeBytes + 1_000)];
-  const command = ["shell", "run", "--node", "b", ...limits, "--", "sh", "-c", `yes | head -c ${sizeBytes}`];
+  const command = [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "b",
+    ...limits,
+    "--",
+    "sh",
+    "-c",
+    `yes | head -c ${sizeBytes}`,
+  ];
   const running = await started(a, command, "ignore");
   let received = 0;
   const read = async () => {
@@ -80,7 +115,19 @@ test("what a command on the other node writes arrives to the last byte, in flat 
 }, 300_000);
 
 test("a reader that stops reading stops the command, not the nodes", async () => {
-  const command = ["shell", "run", "--node", "b", "--", "head", "-c", "100000000", "/dev/zero"];
+  const command = [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "b",
+    "--",
+    "head",
+    "-c",
+    "100000000",
+    "/dev/zero",
+  ];
   const running = await started(a, command, "ignore");
   const reader = running.stdout.getReader();
   expect((await reader.read()).done).toBe(false);

@@ -11,12 +11,21 @@ beforeAll(async () => {
 });
 afterAll(cleanUp);
 
-const onB = (...argv: readonly string[]) => ["shell", "run", "--node", "b", "--", ...argv];
+const onB = (...argv: readonly string[]) => [
+  "shell",
+  "run",
+  "--profile",
+  "unconfined",
+  "--node",
+  "b",
+  "--",
+  ...argv,
+];
 
 test("a command runs on the other node in either direction, with its output, its errors and its exit code", async () => {
   const there = await a.run(onB("sh", "-c", "echo out; echo err >&2; exit 7"));
   expect(there).toEqual({ code: 7, stdout: "out\n", stderr: "err\n" });
-  const back = await b.run(["shell", "run", "--node", "a", "--", "echo", "hi"]);
+  const back = await b.run(["shell", "run", "--profile", "unconfined", "--node", "a", "--", "echo", "hi"]);
   expect(back).toEqual({ code: 0, stdout: "hi\n", stderr: "" });
   const missing = await a.run(onB("/no/such/program"));
   expect(missing.code).toBe(125);
@@ -99,7 +108,7 @@ test("curl on the socket reaches the other node with ?node=, and streams from it
       "-H",
       "content-type: application/json",
       "-d",
-      '{"argv":["echo","hi"]}',
+      '{"argv":["echo","hi"],"profile":"unconfined"}',
     ),
   );
   const lines = items.stdout
@@ -123,9 +132,22 @@ test("every node is asked at once, and each answer names its node", async () => 
     ["a", "a"],
     ["b", "b"],
   ]);
-  const bytes = await a.run(["shell", "run", "--node", "all", "--stdin-file", "/dev/null", "--", "true"]);
+  const bytes = await a.run([
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "all",
+    "--stdin-file",
+    "/dev/null",
+    "--",
+    "true",
+  ]);
   expect([bytes.code, bytes.stderr]).toEqual([125, expect.stringContaining("one node")]);
-  const everywhere = await done(a.run(["shell", "run", "--node", "all", "--", "sh", "-c", "cat; echo done"]));
+  const everywhere = await done(
+    a.run(["shell", "run", "--profile", "unconfined", "--node", "all", "--", "sh", "-c", "cat; echo done"]),
+  );
   expect(everywhere.stdout.trim().split("\n").toSorted()).toEqual(["a: done", "b: done"]);
 });
 
@@ -133,7 +155,7 @@ test("both nodes have the call in their audit, under one id", async () => {
   const response = await a.fetch("/v1/shell/run?node=b", {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
-    body: JSON.stringify({ argv: ["true"] }),
+    body: JSON.stringify({ argv: ["true"], profile: "unconfined" }),
   });
   const callId = response.headers.get("operone-call-id") ?? "none";
   await response.text();

@@ -112,7 +112,7 @@ async function streamAcross(lane: Lane): Promise<void> {
   const response = await lane.node("a").fetch("/v1/shell/run?node=b", {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
-    body: JSON.stringify({ argv: ["seq", "1", "20000"] }),
+    body: JSON.stringify({ argv: ["seq", "1", "20000"], profile: "unconfined" }),
   });
   if ((await response.text()).includes('"exited"')) lane.counts.streams += 1;
 }

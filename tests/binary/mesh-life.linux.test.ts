@@ -66,7 +66,9 @@ test("a mesh port that somebody else has is named, and all else of the node work
     await eventually(async () => (await node.run(["modules"])).stdout.includes(`${address}/tcp/${port}`)),
   ).toBe(true);
   expect((await done(node.run(["status"]))).stdout).toContain("a is");
-  expect((await node.run(["shell", "run", "--", "echo", "works"])).stdout).toBe("works\n");
+  expect((await node.run(["shell", "run", "--profile", "unconfined", "--", "echo", "works"])).stdout).toBe(
+    "works\n",
+  );
   const nodes = await node.run(["nodes"]);
   expect(nodes.code).toBe(15);
   expect((await node.run(["doctor"])).stdout).toContain(`${port}`);

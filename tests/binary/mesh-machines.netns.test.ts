@@ -30,8 +30,12 @@ async function meshOf(...all: readonly Machine[]): Promise<TestNode[]> {
 }
 
 async function bothWays(one: TestNode, oneName: string, other: TestNode, otherName: string): Promise<void> {
-  const there = await done(one.run(["shell", "run", "--node", otherName, "--", "echo", "there"]));
-  const back = await done(other.run(["shell", "run", "--node", oneName, "--", "echo", "back"]));
+  const there = await done(
+    one.run(["shell", "run", "--profile", "unconfined", "--node", otherName, "--", "echo", "there"]),
+  );
+  const back = await done(
+    other.run(["shell", "run", "--profile", "unconfined", "--node", oneName, "--", "echo", "back"]),
+  );
   expect([there.stdout, back.stdout]).toEqual(["there\n", "back\n"]);
 }
 

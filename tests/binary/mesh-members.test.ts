@@ -40,16 +40,20 @@ test("a node that joined with nothing said can be looked at, and used for nothin
   expect(joined.stderr).toContain("same words");
   await connected(a, "b");
   expect((await done(a.run(["status", "--node", "b", "--json"]))).stdout).toContain('"name":"b"');
-  const refused = await a.run(["shell", "run", "--node", "b", "--", "true"]);
+  const refused = await a.run(["shell", "run", "--profile", "unconfined", "--node", "b", "--", "true"]);
   expect(refused.code).toBe(125);
   expect(refused.stderr).toContain("operone allow ROLE");
   expect((await a.run(["token", "create", "x", "--grant", "node.observe=*", "--node", "b"])).code).not.toBe(
     0,
   );
   await done(b.run(["allow", "admin", "a"]));
-  expect((await a.run(["shell", "run", "--node", "b", "--", "echo", "hi"])).stdout).toBe("hi\n");
+  expect(
+    (await a.run(["shell", "run", "--profile", "unconfined", "--node", "b", "--", "echo", "hi"])).stdout,
+  ).toBe("hi\n");
   await done(b.run(["allow", "observer", "a"]));
-  expect((await a.run(["shell", "run", "--node", "b", "--", "true"])).code).toBe(125);
+  expect((await a.run(["shell", "run", "--profile", "unconfined", "--node", "b", "--", "true"])).code).toBe(
+    125,
+  );
   await Promise.all([a.stop(), b.stop()]);
 });
 

@@ -202,11 +202,33 @@ test("at the command line each line begins with its node, and the exit code is t
   const all = await operone(attic, ["sample", "add", "1", "2", "--node", "all"]);
   expect([all.exit, linesOf(all)]).toEqual([15, ["attic: 3", "barn: 3", "cellar: 3"]]);
   expect(all.err).toMatch(/^away: .*unavailable/);
-  const command = ["shell", "run", "--node", "gpu=true", "--", "sh", "-c", "cat; echo done"];
+  const command = [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "gpu=true",
+    "--",
+    "sh",
+    "-c",
+    "cat; echo done",
+  ];
   // Nothing of this terminal's stdin goes to many, so nobody waits for it.
   const everywhere = await operone(attic, command);
   expect([everywhere.exit, linesOf(everywhere)]).toEqual([0, ["barn: done", "cellar: done"]]);
-  const one = await operone(attic, ["shell", "run", "--node", "barn", "--", "sh", "-c", "echo hi; exit 3"]);
+  const one = await operone(attic, [
+    "shell",
+    "run",
+    "--profile",
+    "unconfined",
+    "--node",
+    "barn",
+    "--",
+    "sh",
+    "-c",
+    "echo hi; exit 3",
+  ]);
   expect([one.exit, one.out]).toEqual([3, "hi\n"]);
   const exits = await operone(attic, ["sample", "add", "1", "1", "--node", "gpu=true"]);
   expect(exits.exit).toBe(2);

@@ -78,7 +78,7 @@ test("for every role and every cap the owner of a joined node has the lesser of 
   const probes = {
     observer: ["node.status", {}],
     operator: ["node.log", { count: 1 }],
-    admin: ["shell.run", { argv: ["true"] }],
+    admin: ["shell.run", { argv: ["true"], profile: "unconfined" }],
     owner: ["access.audit-list", { limit: 1 }],
   } as const;
   for (const role of roleNames) {
@@ -111,11 +111,13 @@ test("a cap of one node counts before that of all", async () => {
 test("an agent that is limited to some commands here has no more there, though its node is admin there", async () => {
   const grants = [{ permission: "shell.unconfined", scope: { commands: ["echo **"] }, nodes: "*" }];
   const token = await here.token({ name: "bot", agent: true, grants, acceptWarnings: true });
-  expect(await codeOf(here.given("shell.run", { argv: ["echo", "a"] }, { node, token }))).toBe("ok");
+  expect(
+    await codeOf(here.given("shell.run", { argv: ["echo", "a"], profile: "unconfined" }, { node, token })),
+  ).toBe("ok");
   const refused: readonly (readonly [string, unknown])[] = [
-    ["shell.run", { argv: ["true"] }],
-    ["shell.run", { argv: ["/bin/sh", "-c", "true"] }],
-    ["shell.interact", { argv: ["true"] }],
+    ["shell.run", { argv: ["true"], profile: "unconfined" }],
+    ["shell.run", { argv: ["/bin/sh", "-c", "true"], profile: "unconfined" }],
+    ["shell.interact", { argv: ["true"], profile: "unconfined" }],
     ["gauge.count", {}],
     ["node.status", {}],
     ["access.audit-list", {}],
@@ -127,7 +129,7 @@ test("an agent that is limited to some commands here has no more there, though i
       "forbidden",
     ]);
   expect(there.gauge.ran).toEqual([]);
-  const told = await here.refused("shell.run", { argv: ["true"] }, { node, token });
+  const told = await here.refused("shell.run", { argv: ["true"], profile: "unconfined" }, { node, token });
   expect(told.message).toContain("bot@here");
 });
 
@@ -279,7 +281,7 @@ test("both audits hold the same call and input, and the sender's says where it w
     ["gauge.count", { text: "q" }, "ok"],
     ["gauge.wipe", {}, "ok"],
     ["node.status", {}, "ok"],
-    ["shell.run", { argv: ["true"] }, "ok"],
+    ["shell.run", { argv: ["true"], profile: "unconfined" }, "ok"],
   ];
   for (const [operation, input, code] of cases) {
     await here.given(operation, input, { node });
