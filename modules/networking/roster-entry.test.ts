@@ -30,6 +30,7 @@ test("an entry comes back as it was signed, from a peer and from the store", asy
     role: "removed",
     supersedes: [hash("b"), hash("c")],
     lastValid: 7,
+    lastHash: "d".repeat(64),
   };
   const entry = await signEntry(payload, a);
   expect(entry).toMatchObject(payload);
@@ -54,7 +55,7 @@ const refusals: readonly (readonly [what: string, changes: Record<string, unknow
   ["a first entry with one before it", { previous: hash("a") }, /previous is null for 1 alone/],
   ["a second entry with none before it", { sequence: 2 }, /previous is null for 1 alone/],
   ["an unknown role", { role: "owner" }, /role/],
-  ["a removal that trusts nothing by name", { role: "removed" }, /a removal names lastValid/],
+  ["a last entry without its hash", { lastValid: 7, lastHash: undefined }, /come together/],
   ["a negative last entry", { lastValid: -1 }, /lastValid/],
   ["an upper-case hash", { supersedes: [hash("A")] }, /supersedes/],
   ["unsorted hashes", { supersedes: [hash("b"), hash("a")] }, /sorted, each once/],

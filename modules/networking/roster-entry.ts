@@ -36,18 +36,20 @@ const Payload = v.pipe(
     /** The statements about the subject that held until now, as the issuer saw it. Sorted. */
     supersedes: v.pipe(v.array(HashText), v.maxLength(rosterLimits.supersedesMax)),
     /**
-     * The last entry of the subject, as an issuer, that is not in doubt. With a role below admin: what it said later
-     * does not count. With admin: what it says later counts again. Absent means 0. Always there when it is removed.
+     * The sequence of the subject's last entry, as an issuer, that is not in doubt. With a role below admin: what it
+     * said later does not count. With admin: what it says later counts. Absent means 0: none of its entries yet.
      */
-    lastValid: v.optional(Sequence),
+    lastValid: v.optional(v.pipe(Sequence, v.minValue(1))),
+    /** The hash of that entry: another one with the same sequence is not meant. */
+    lastHash: v.optional(HashText),
   }),
   v.check(
     ({ sequence, previous }) => (sequence === 1) === (previous === null),
     "previous is null for 1 alone",
   ),
   v.check(
-    ({ role, lastValid }) => role !== "removed" || lastValid !== undefined,
-    "a removal names lastValid",
+    ({ lastValid, lastHash }) => (lastValid === undefined) === (lastHash === undefined),
+    "lastValid and lastHash come together",
   ),
   v.check(({ supersedes }) => isAscending(supersedes), "supersedes must be sorted, each once"),
 );

@@ -6,6 +6,8 @@ export class RosterIndex {
   /** The slot of a sequence has more than one entry when the issuer forked its chain. */
   readonly #byIssuer = new Map<string, RosterEntry[][]>();
   readonly #countByIssuer = new Map<string, number>();
+  /** By `followKey`. */
+  readonly #following = new Map<string, RosterEntry[]>();
 
   add(entry: RosterEntry): void {
     const { hash, issuer, sequence } = entry;
@@ -16,6 +18,10 @@ export class RosterIndex {
     slots[sequence] = slot;
     this.#byIssuer.set(issuer, slots);
     this.#countByIssuer.set(issuer, this.countOf(issuer) + 1);
+    const key = followKey(issuer, entry.previous);
+    const following = this.#following.get(key) ?? [];
+    following.push(entry);
+    this.#following.set(key, following);
   }
 
   get size(): number {
@@ -50,17 +56,12 @@ export class RosterIndex {
       .flatMap((slot) => (slot.length > 1 ? slot.toSorted((a, b) => (a.hash < b.hash ? -1 : 1)) : slot));
   }
 
-  /** From the first entry on, as long as each follows the one before and is the only one with its sequence. */
-  chain(issuer: string): readonly RosterEntry[] {
-    const slots = this.#byIssuer.get(issuer) ?? [];
-    const chain: RosterEntry[] = [];
-    for (let sequence = 1; sequence < slots.length; sequence++) {
-      const slot = slots[sequence] ?? [];
-      const [entry] = slot;
-      if (entry === undefined || slot.length > 1) break;
-      if (entry.previous !== (chain.at(-1)?.hash ?? null)) break;
-      chain.push(entry);
-    }
-    return chain;
+  /** The issuer's entries that follow this one, or its first ones. More than one: a fork. */
+  after(issuer: string, before: RosterEntry | undefined): readonly RosterEntry[] {
+    const sequence = (before?.sequence ?? 0) + 1;
+    const following = this.#following.get(followKey(issuer, before?.hash ?? null)) ?? [];
+    return following.filter((entry) => entry.sequence === sequence);
   }
 }
+
+const followKey = (issuer: string, previous: string | null): string => `${issuer} ${previous ?? ""}`;

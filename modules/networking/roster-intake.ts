@@ -2,6 +2,7 @@
 import type { RosterEntry } from "./roster-entry.ts";
 import type { RosterIndex } from "./roster-index.ts";
 import { rosterLimits } from "./roster-limits.ts";
+import { type Room, RoomLeft } from "./roster-room.ts";
 
 /** What the roster holds before. */
 export interface Holdings {
@@ -9,6 +10,8 @@ export interface Holdings {
   readonly index: Pick<RosterIndex, "get" | "size" | "countOf">;
   readonly issuers: ReadonlySet<string>;
   readonly pending: ReadonlyMap<string, RosterEntry>;
+  /** Undefined: they were kept before, so there is room for all. */
+  readonly room: (() => Room) | undefined;
 }
 
 export class Intake {
@@ -22,6 +25,9 @@ export class Intake {
   readonly #before: Holdings;
   readonly #keptHashes = new Set<string>();
   readonly #counts = new Map<string, number>();
+  #room: RoomLeft | undefined;
+  /** Of `kept`, those that the room knows of. */
+  #taken = 0;
 
   constructor(before: Holdings, entries: Iterable<RosterEntry>) {
     this.#before = before;
@@ -60,15 +66,20 @@ export class Intake {
     return released;
   }
 
-  #countOf(issuer: string): number {
-    return this.#counts.get(issuer) ?? this.#before.index.countOf(issuer);
+  /** As after what is kept so far. */
+  #hasRoom(issuer: string): boolean {
+    const { index, room } = this.#before;
+    if (room === undefined) return true;
+    // Until all together are that many, nobody need ask whose they are.
+    if (index.size + this.kept.length < rosterLimits.entriesMax)
+      return this.#countOf(issuer) < rosterLimits.entriesPerIssuerMax;
+    this.#room ??= new RoomLeft(room());
+    this.#room.take(this.kept.slice(this.#taken));
+    this.#taken = this.kept.length;
+    return this.#room.has(issuer);
   }
 
-  #hasRoom(issuer: string): boolean {
-    if (this.#countOf(issuer) >= rosterLimits.entriesPerIssuerMax) return false;
-    // A roster that somebody filled must still obey the recovery phrase.
-    return (
-      issuer === this.#before.mesh || this.#before.index.size + this.kept.length < rosterLimits.entriesMax
-    );
+  #countOf(issuer: string): number {
+    return this.#counts.get(issuer) ?? this.#before.index.countOf(issuer);
   }
 }

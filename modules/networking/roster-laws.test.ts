@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { oracle } from "../../tests/networking/roster-oracle.ts";
-import { answersOf, deeds, mesh, play, rosterOf } from "../../tests/networking/roster-story.ts";
+import { answersOf, deeds, drafted, mesh, play, rosterOf } from "../../tests/networking/roster-story.ts";
 import { Roster } from "./roster.ts";
+import type { RosterEntry } from "./roster-entry.ts";
+import { RosterIndex } from "./roster-index.ts";
+import { stateOf } from "./roster-state.ts";
 
 const stories = deeds.map(play);
 /** The same set in any order, in batches of any size, with some of it twice. */
@@ -20,6 +23,11 @@ const shuffled = stories.chain((entries) =>
 );
 /** Of nobody who breaks the rules. A forged promotion may say that the next word of its subject does not count. */
 const honest = deeds.map((story) => play(story.filter(({ does }) => does !== "forge")));
+function indexOf(entries: Iterable<RosterEntry>): RosterIndex {
+  const index = new RosterIndex();
+  for (const entry of new Map([...entries].map((entry) => [entry.hash, entry])).values()) index.add(entry);
+  return index;
+}
 const runs = { numRuns: 400 };
 
 test("the same entries in any order, however often, give the same roster", () => {
@@ -47,18 +55,76 @@ test("what a roster answers is what its rules say, word by word", () => {
   );
 });
 
-test("no entry ever makes the removed fewer", () => {
+test("whom the mesh key removed stays removed, whatever comes", () => {
   fc.assert(
     fc.property(shuffled, ({ again }) => {
       const roster = new Roster(mesh);
-      let before: readonly string[] = [];
+      const gone = new Set<string>();
       for (const entry of again) {
         roster.add([entry]);
-        const now = roster.removed();
-        expect(before.filter((peer) => !now.includes(peer))).toEqual([]);
-        expect(roster.members().filter(({ peerId }) => now.includes(peerId))).toEqual([]);
-        before = now;
+        if (entry.issuer === mesh && entry.role === "removed" && entry.subject !== mesh)
+          gone.add(entry.subject);
+        expect([...gone].filter((peer) => !roster.isRemoved(peer))).toEqual([]);
+        expect([...gone].filter((peer) => roster.isMember(peer))).toEqual([]);
       }
+    }),
+    runs,
+  );
+});
+
+test("what somebody says who is no admin any more counts for nothing, wherever in its chain", () => {
+  const forgeries = fc.array(
+    fc.record({
+      issuer: fc.constantFrom("a", "b", "c", "d", "e"),
+      subject: fc.constantFrom("a", "b", "c", "d", "e", "x"),
+      role: fc.constantFrom("removed", "observer", "admin"),
+      at: fc.nat(5),
+      cuts: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(stories, forgeries, (entries, words) => {
+      const roster = rosterOf(entries);
+      const before = [roster.members(), roster.removed()];
+      // Who stepped down by itself was asked by nobody: its own word is all there is.
+      const isOut = (peer: string) =>
+        !entries.some(
+          ({ issuer, subject, role }) => issuer === peer && subject === peer && role !== "admin",
+        ) && roster.role(peer) !== "admin";
+      for (const { issuer, subject, role, at, cuts } of words) {
+        if (!isOut(issuer)) continue;
+        const all = roster.index.issued(issuer, 1, roster.index.highest(issuer));
+        const previous = at === 0 ? undefined : all[at % Math.max(1, all.length)];
+        const [last] = cuts ? roster.index.issued(subject, 1, 1) : [];
+        roster.add([
+          drafted({
+            mesh,
+            issuer,
+            subject,
+            role,
+            sequence: (previous?.sequence ?? 0) + 1,
+            previous: previous?.hash ?? null,
+            supersedes: roster.heads(subject).map(({ hash }) => hash),
+            ...(last === undefined ? {} : { lastValid: 1, lastHash: last.hash }),
+          }),
+        ]);
+      }
+      expect([roster.members(), roster.removed()]).toEqual(before);
+    }),
+    runs,
+  );
+});
+
+test("nothing that an admin says moves whoever ranks before it", () => {
+  fc.assert(
+    fc.property(stories, fc.constantFrom("a", "b", "c", "d", "e"), (entries, speaker) => {
+      const without = stateOf(mesh, indexOf(entries.filter(({ issuer }) => issuer !== speaker)));
+      const own = without.standing.get(speaker)?.rank;
+      if (own === undefined) return;
+      const all = stateOf(mesh, indexOf(rosterOf(entries).index.all()));
+      for (const [peer, { rank }] of without.standing)
+        if (rank < own) expect(all.standing.get(peer)?.rank).toBe(rank);
     }),
     runs,
   );

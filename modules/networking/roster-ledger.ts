@@ -64,7 +64,7 @@ export class RosterLedger {
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.roster = new Roster(options.mesh);
-    this.roster.add(options.store.entries(options.mesh));
+    this.roster.restore(options.store.entries(options.mesh));
     for (const facts of options.store.facts(options.mesh)) {
       if (this.roster.isMember(facts.peer)) this.#facts.set(facts.peer, facts);
     }

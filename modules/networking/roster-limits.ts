@@ -4,15 +4,20 @@ export const rosterLimits = {
   payloadBytesMax: 8 * 1024,
   /** Of the envelope around them: key, type, signature and their lengths come to about 130 bytes. */
   envelopeBytesMax: 8 * 1024 + 256,
-  /** Entries that are kept, in all. The mesh key's own come on top, so that the recovery phrase always works. */
+  /**
+   * Entries that are kept, in all. Those of the mesh key, and of the admins whom it named, come on top: the recovery
+   * phrase always works, and so does the admin that it makes. Those of issuers who are no admins any more take no room.
+   */
   entriesMax: 20_000,
+  /** With those that take no room. */
+  storedMax: 60_000,
   /** Also the highest sequence there can be, so that every node stops at the same entry. */
   entriesPerIssuerMax: 5_000,
   /** Entries whose issuer may yet turn out to be an admin. */
   pendingMax: 1_000,
   supersedesMax: 64,
-  /** Turns of the alternation in roster-state.ts; honest rosters need two. */
-  alternationsMax: 16,
+  /** Statements before a promotion of which it knows; so many changes of one role are no honest ones. */
+  knownMax: 256,
   factAddressesMax: 32,
   factLabelsMax: 32,
   frameBytesMax: 64 * 1024,

@@ -185,8 +185,13 @@ export class RosterSync {
     if (!this.#end(session, error)) return;
     const { peerId } = session.link;
     const why = error instanceof OperoneError ? error.message : "its channel broke";
+    // A node that stops or leaves ends its channels too, and what is no longer connected is told once by its name.
+    const isOrdinary = !(error instanceof OperoneError) || error.code === "unavailable";
     if (!session.link.closed.aborted)
-      this.#options.log.warn("A link was closed because of its roster channel", { peer: peerId, error: why });
+      this.#options.log[isOrdinary ? "debug" : "warn"]("A link was closed because of its roster channel", {
+        peer: peerId,
+        error: why,
+      });
     session.link.close();
   }
 

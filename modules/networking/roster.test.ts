@@ -69,34 +69,120 @@ test("of two words that did not know of each other the least holds, until a thir
   expect(both.role("c")).toBe("operator");
 });
 
-test("two admins who remove each other are both removed, and the mesh key begins anew", () => {
-  const roster = twoAdmins();
-  const other = copyOf(roster);
-  said(roster, "a", "b", "removed");
-  said(other, "b", "a", "removed");
-  const both = merged(roster, other);
-  expect(both.removed()).toEqual(["a", "b"]);
-  expect(both.members()).toEqual([]);
-  said(both, mesh, "c", "admin");
-  expect(both.admins()).toEqual(["c"]);
+test("of two admins who remove or demote each other the nearer to the mesh key is believed", () => {
+  for (const role of ["removed", "observer"] as const) {
+    const roster = twoAdmins();
+    const other = copyOf(roster);
+    said(roster, "a", "b", role);
+    other.add([forged(other, { issuer: "b", subject: "a", role: "removed" })]);
+    const both = merged(roster, other);
+    expect([both.role("a"), both.role("b")]).toEqual(["admin", role]);
+  }
 });
 
-test("two admins who demote each other are both demoted", () => {
+test("nobody takes the role of an admin who was there before, and the refusal says what does", () => {
   const roster = twoAdmins();
-  const other = copyOf(roster);
+  said(roster, "a", "c", "admin");
+  for (const role of ["removed", "operator"] as const) {
+    expect(() => said(roster, "c", "b", role)).toThrow(/b became an admin before c.*operone recover/);
+  }
+  said(roster, "b", "c", "operator");
+  expect(roster.role("c")).toBe("operator");
+});
+
+test("the recovery phrase puts its node before all others", () => {
+  const roster = twoAdmins();
+  said(roster, "b", "c", "operator");
+  said(roster, mesh, "c", "admin");
+  said(roster, "c", "a", "removed");
+  expect(roster.members()).toEqual([
+    { peerId: "b", role: "admin" },
+    { peerId: "c", role: "admin" },
+  ]);
+  // Neither the founder nor anybody else undoes that with a past of its own making.
+  roster.add([forged(roster, { issuer: "a", sequence: 1, previous: null, subject: "c", role: "removed" })]);
+  expect([roster.role("a"), roster.role("c")]).toEqual(["removed", "admin"]);
+});
+
+test("a demoted admin takes nobody's membership, from whatever place of its chain it speaks", () => {
+  const roster = twoAdmins();
+  said(roster, "b", "c", "operator");
+  said(roster, "b", "d", "admin");
+  said(roster, "a", "b", "observer");
+  const before = roster.members();
+  const first = roster.chain("b")[0];
+  for (const subject of ["a", "c", "d", "b"])
+    for (const role of ["removed", "observer"] as const)
+      roster.add([
+        forged(roster, { issuer: "b", sequence: 1, previous: null, subject, role }),
+        forged(roster, { issuer: "b", sequence: 2, previous: first?.hash ?? null, subject, role }),
+        forged(roster, { issuer: "b", sequence: 3, subject, role }),
+      ]);
+  expect([roster.members(), roster.removed()]).toEqual([before, []]);
+});
+
+test("a removal pins the branch that it saw, and other branches do not matter", () => {
+  const roster = twoAdmins();
+  said(roster, "b", "c", "operator");
+  said(roster, "a", "b", "removed");
+  roster.add([forged(roster, { issuer: "b", sequence: 1, previous: null, subject: "d" })]);
+  expect([roster.role("b"), roster.role("c"), roster.role("d")]).toEqual(["removed", "operator", undefined]);
+});
+
+test("the recovery phrase used twice apart mends on both sides, and can be used again", () => {
+  const roster = founded();
   said(roster, "a", "b", "operator");
-  said(other, "b", "a", "observer");
-  expect(merged(roster, other).members()).toEqual([
-    { peerId: "a", role: "observer" },
-    { peerId: "b", role: "operator" },
+  said(roster, "a", "c", "operator");
+  const apart = copyOf(roster);
+  said(roster, mesh, "b", "admin");
+  said(apart, mesh, "c", "admin");
+  const both = merged(roster, apart);
+  expect(both.admins()).toEqual(["a", "b", "c"]);
+  said(both, mesh, "d", "admin");
+  said(both, "d", "a", "removed");
+  expect(both.admins()).toEqual(["b", "c", "d"]);
+});
+
+test("a removal stops counting only when its issuer was cut before it by a better rank", () => {
+  const roster = twoAdmins();
+  const behind = copyOf(roster);
+  said(roster, "b", "x", "removed");
+  said(behind, "a", "b", "operator");
+  expect(roster.isRemoved("x")).toBe(true);
+  expect(merged(roster, behind).isRemoved("x")).toBe(false);
+  // Having seen the removal, the same words leave it.
+  said(roster, "a", "b", "operator");
+  expect(roster.isRemoved("x")).toBe(true);
+});
+
+test("the mesh key mends a forked chain: the longest branch holds, and the admin goes on behind it", () => {
+  const roster = founded();
+  const twin = copyOf(roster);
+  for (const name of ["b", "c"]) said(roster, "a", name, "operator");
+  said(twin, "a", "x", "operator");
+  const both = merged(roster, twin);
+  expect([both.isBroken("a"), both.isBroken(mesh), both.role("b")]).toEqual([true, false, undefined]);
+  expect(() => said(both, "a", "d", "operator")).toThrow(/operone recover/);
+  said(both, mesh, "a", "observer");
+  said(both, mesh, "a", "admin");
+  said(both, "a", "d", "operator");
+  expect(both.isBroken("a")).toBe(false);
+  expect(["b", "c", "d", "x"].map((name) => both.role(name))).toEqual([
+    "operator",
+    "operator",
+    "operator",
+    undefined,
   ]);
 });
 
-test("a removed key never returns, not even by the mesh key", () => {
+test("a removed key never returns: no node lets it, and what the mesh key removed nothing brings back", () => {
   const roster = twoAdmins();
   said(roster, "a", "b", "removed");
   expect(() => said(roster, mesh, "b", "admin")).toThrow(/never returns/);
-  roster.add([forged(roster, { issuer: mesh, subject: "b", role: "admin", supersedes: [] })]);
+  roster.add([forged(roster, { issuer: "a", subject: "b", role: "admin" })]);
+  expect(roster.role("b")).toBe("removed");
+  said(roster, mesh, "b", "removed");
+  roster.add([forged(roster, { issuer: mesh, subject: "b", role: "admin" })]);
   expect(roster.role("b")).toBe("removed");
 });
 
@@ -116,7 +202,7 @@ test("who was made an admin by an entry that does not count makes nobody anythin
   expect([roster.role("c"), roster.role("d")]).toEqual([undefined, undefined]);
 });
 
-test("of several removals the one that trusts least holds", () => {
+test("of several removals the one of the best rank says what is left", () => {
   const roster = twoAdmins();
   said(roster, "b", "c", "operator");
   said(roster, "a", "b", "removed");
@@ -154,9 +240,9 @@ test("an admin may step down, and cannot step up again by itself", () => {
   expect(() => said(roster, "a", "a", "admin")).toThrow(/cannot make itself an admin/);
 });
 
-test("nobody escapes a demotion by naming itself, even where the demotion left it a word", () => {
+test("nobody escapes a demotion by naming itself", () => {
   const roster = twoAdmins();
-  const demotion = said(roster, "a", "b", "operator", 9);
+  const demotion = said(roster, "a", "b", "operator");
   roster.add([forged(roster, { issuer: "b", subject: "b", role: "admin", supersedes: [demotion.hash] })]);
   expect(roster.role("b")).toBe("operator");
 });
@@ -195,8 +281,8 @@ test("behind a gap nothing counts until it is filled, and then all of it does", 
 test("the mesh key has no role and cannot be removed", () => {
   const roster = founded();
   expect(() => said(roster, "a", mesh, "removed")).toThrow(/is the mesh key/);
-  roster.add([forged(roster, { issuer: "a", subject: mesh, role: "removed", lastValid: 0 })]);
-  roster.add([forged(roster, { issuer: "a", subject: mesh, role: "observer", lastValid: 0 })]);
+  roster.add([forged(roster, { issuer: "a", subject: mesh, role: "removed" })]);
+  roster.add([forged(roster, { issuer: "a", subject: mesh, role: "observer" })]);
   expect([roster.role(mesh), roster.removed(), roster.role("a")]).toEqual([undefined, [], "admin"]);
 });
 
@@ -237,19 +323,40 @@ test("a flood of entries of strangers costs a bounded memory, and changes nothin
   expect([roster.index.size, roster.members()]).toEqual([1, before]);
 });
 
-test("one issuer's entries are limited, and the mesh key is heard in a full roster", () => {
+test("in a full roster whoever the mesh key named is heard, and room comes back with the removals", () => {
   const roster = founded();
-  for (const name of ["b", "c", "d", "e"]) said(roster, "a", name, "admin");
+  const names = ["b", "c", "d", "e"];
+  for (const name of names) said(roster, "a", name, "admin");
   const forks = (issuer: string) =>
     Array.from({ length: rosterLimits.entriesPerIssuerMax + 10 }, (_, at) =>
       forged(roster, { issuer, subject: `s${at}` }),
     );
-  expect(roster.add(forks("b")).uselessCount).toBe(10);
-  for (const name of ["c", "d", "e"]) roster.add(forks(name));
-  expect(roster.index.size).toBe(rosterLimits.entriesMax);
-  expect(() => said(roster, "a", "s1", "removed")).toThrow(/20000 in all/);
-  for (const name of ["b", "c", "d", "e"]) said(roster, mesh, name, "removed");
-  expect(roster.members()).toEqual([{ peerId: "a", role: "admin" }]);
+  for (const name of names) expect(roster.add(forks(name)).uselessCount).toBe(10);
+  expect(roster.index.size).toBe(rosterLimits.entriesMax + 5);
+  said(roster, "a", "f", "admin");
+  expect(() => said(roster, "f", "g", "operator")).toThrow(/20000 in all/);
+  expect(roster.add([forged(roster, { issuer: "f" })])).toMatchObject({ kept: [], uselessCount: 1 });
+  said(roster, mesh, "h", "admin");
+  for (const name of names) said(roster, "h", name, "removed");
+  said(roster, "f", "g", "operator");
+  expect([roster.admins(), roster.role("g")]).toEqual([["a", "f", "h"], "operator"]);
+  const again = new Roster(mesh);
+  again.restore(roster.index.all());
+  expect(again.members()).toEqual(roster.members());
+});
+
+test("what a roster holds in all has an end too", () => {
+  const roster = founded();
+  for (let at = 0; at < 13; at++) {
+    said(roster, "a", `b${at}`, "admin");
+    const kept = Array.from({ length: rosterLimits.entriesPerIssuerMax }, (_, place) =>
+      forged(roster, { issuer: `b${at}`, subject: `s${place}` }),
+    );
+    roster.add(kept);
+    said(roster, "a", `b${at}`, "removed");
+  }
+  const own = roster.index.countOf("a") + roster.index.countOf(mesh);
+  expect(roster.index.size - own).toBe(rosterLimits.storedMax);
 });
 
 test("an entry that could not be stored does not hold", () => {

@@ -1,10 +1,12 @@
 /** Who belongs to the mesh, and as what: a set of signed entries, and what `stateOf` reads from it. */
 import { OperoneError } from "../../src/kernel/error.ts";
 import { type RoleName, roleNames } from "../access/contract.ts";
+import { between, endOf, farthest, fork, hasMoreBeyond, missing, walk } from "./roster-chain.ts";
 import type { RosterEntry, RosterPayload, RosterRole } from "./roster-entry.ts";
 import { RosterIndex } from "./roster-index.ts";
 import { Intake } from "./roster-intake.ts";
 import { rosterLimits } from "./roster-limits.ts";
+import { type Room, RoomLeft, roomOf } from "./roster-room.ts";
 import { type RosterState, stateOf } from "./roster-state.ts";
 
 export interface Addition {
@@ -46,8 +48,21 @@ export class Roster {
    * @param commit gets what will be kept, before it holds; when it throws, nothing was added
    */
   add(entries: Iterable<RosterEntry>, commit: (kept: readonly RosterEntry[]) => void = () => {}): Addition {
+    return this.#take(entries, commit, () => this.#room());
+  }
+
+  /** What was kept in an earlier life, whatever room there would be for it now. */
+  restore(entries: Iterable<RosterEntry>): void {
+    this.#take(entries, () => {}, undefined);
+  }
+
+  #take(
+    entries: Iterable<RosterEntry>,
+    commit: (kept: readonly RosterEntry[]) => void,
+    room: (() => Room) | undefined,
+  ): Addition {
     const intake = new Intake(
-      { mesh: this.mesh, index: this.#index, issuers: this.#issuers, pending: this.#pending },
+      { mesh: this.mesh, index: this.#index, issuers: this.#issuers, pending: this.#pending, room },
       entries,
     );
     const { kept, uselessCount } = intake;
@@ -121,35 +136,70 @@ export class Roster {
 
   /** The issuer's entries without a gap or a fork, from the first on. */
   chain(issuer: string): readonly RosterEntry[] {
-    return this.#index.chain(issuer);
+    return [...walk(this.#index, issuer, undefined)].filter((entry) => entry !== fork);
+  }
+
+  /** Whether what this admin said is forked or incomplete here, so that it cannot go on. */
+  isBroken(peerId: string): boolean {
+    const standing = this.#read().standing.get(peerId);
+    if (standing?.isForked === true) return true;
+    const tip = standing === undefined ? this.#endOf(peerId) : standing.tip;
+    return hasMoreBeyond(this.#index, peerId, tip);
   }
 
   /**
    * The issuer's next entry, to be signed.
    *
-   * @throws OperoneError `forbidden` (the issuer is no admin), `invalid_input` (the mesh key or itself as subject),
-   *   `conflict` (the subject was removed; the issuer's chain is forked or has a gap here), `limited`
+   * @throws OperoneError `forbidden` (the issuer is no admin, or ranks behind an admin who is to be less),
+   *   `invalid_input` (the mesh key or itself as subject), `conflict` (the subject was removed; the issuer's chain is
+   *   forked or has a gap here), `limited`
    */
   next(statement: Statement): RosterPayload {
     const { issuer, subject, role } = statement;
     this.#checkIssuer(issuer);
     this.#checkSubject(statement);
-    const chain = this.chain(issuer);
-    const sequence = this.#index.highest(issuer) + 1;
-    if (chain.length + 1 !== sequence) throw brokenChain(issuer, chain.length + 1);
+    const before = this.#before(issuer);
+    const sequence = (before?.sequence ?? 0) + 1;
     if (sequence > rosterLimits.entriesPerIssuerMax || !this.#hasRoom(issuer)) throw full(issuer);
-    const own = subject === issuer ? sequence : this.chain(subject).length;
-    const needsLast = role === "removed" || this.#issuers.has(subject);
     return {
       mesh: this.mesh,
       issuer,
       sequence,
-      previous: chain.at(-1)?.hash ?? null,
+      previous: before?.hash ?? null,
       subject,
       role,
       supersedes: this.#supersedes(subject),
-      ...(needsLast ? { lastValid: statement.lastValid ?? own } : {}),
+      ...(subject === issuer ? {} : pinOf(this.#lastValid(statement))),
     };
+  }
+
+  /** The issuer's entry that its next one follows. @throws OperoneError `conflict` */
+  #before(issuer: string): RosterEntry | undefined {
+    if (issuer === this.mesh) {
+      // All that the mesh key says counts, so a fork of it, by two who used the phrase apart, needs no mending.
+      const highest = this.#index.highest(issuer);
+      return this.#index.issued(issuer, highest, highest)[0];
+    }
+    const tip = this.#read().standing.get(issuer)?.tip;
+    if (this.isBroken(issuer)) throw brokenChain(issuer, (tip?.sequence ?? 0) + 1);
+    return tip;
+  }
+
+  /** Of a promotion: where the subject goes on from. Else what still counts of it, or less of that. */
+  #lastValid({ issuer, subject, role, lastValid }: Statement): RosterEntry | undefined {
+    if (role === "admin") return this.#endOf(subject);
+    const { lastCounted, standing } = this.#read();
+    const last = lastCounted.get(subject);
+    // The mesh key alone says which branch of a fork holds: the longest.
+    if (issuer === this.mesh && standing.get(subject)?.isForked === true)
+      return farthest(this.#index, subject, standing.get(subject)?.tip) ?? last;
+    if (lastValid === undefined || last === undefined) return last;
+    const valid = between(this.#index, undefined, last);
+    return valid === missing ? undefined : valid[lastValid - 1];
+  }
+
+  #endOf(issuer: string): RosterEntry | undefined {
+    return endOf(this.#index, issuer, this.#read().lastCounted.get(issuer));
   }
 
   /** The lowest roles first: while one of them stands, the subject has no more. */
@@ -180,12 +230,19 @@ export class Roster {
         "conflict",
         `${subject} was removed, and a removed key never returns; let that machine join again with a new key`,
       );
+    const { standing } = this.#read();
+    const [own, other] = [standing.get(issuer)?.rank ?? 0, standing.get(subject)?.rank];
+    if (role !== "admin" && other !== undefined && other < own) throw outranked(issuer, subject);
+  }
+
+  #room(): Room {
+    return roomOf(this.mesh, this.#index, this.#read().standing);
   }
 
   #hasRoom(issuer: string): boolean {
-    const { entriesMax, entriesPerIssuerMax } = rosterLimits;
-    if (this.#index.countOf(issuer) >= entriesPerIssuerMax) return false;
-    return issuer === this.mesh || this.#index.size < entriesMax;
+    if (this.#index.size < rosterLimits.entriesMax)
+      return this.#index.countOf(issuer) < rosterLimits.entriesPerIssuerMax;
+    return new RoomLeft(this.#room()).has(issuer);
   }
 
   #wait(entry: RosterEntry): void {
@@ -202,10 +259,20 @@ export class Roster {
 
 const rank = (role: RosterRole): number => (role === "removed" ? -1 : roleNames.indexOf(role));
 
+const pinOf = (last: RosterEntry | undefined): Pick<RosterPayload, "lastValid" | "lastHash"> =>
+  last === undefined ? {} : { lastValid: last.sequence, lastHash: last.hash };
+
+function outranked(issuer: string, subject: string): OperoneError {
+  return new OperoneError(
+    "forbidden",
+    `${subject} became an admin before ${issuer}, so its role is not for ${issuer} to take; do it on an admin that was there first, or use the recovery phrase here ("operone recover"), which puts this node before all others`,
+  );
+}
+
 function brokenChain(issuer: string, sequence: number): OperoneError {
   return new OperoneError(
     "conflict",
-    `The entries of ${issuer} are forked or incomplete here from number ${sequence} on, so another one would not count; wait until the other nodes have sent what is missing, or let another admin speak`,
+    `The entries of ${issuer} are forked or incomplete here from number ${sequence} on, so another one would not count; wait until the other nodes have sent what is missing, let another admin speak, or use the recovery phrase here ("operone recover")`,
   );
 }
 

@@ -47,6 +47,7 @@ export function answersOf(roster: Roster) {
         .map(({ hash }) => hash)
         .toSorted(),
     ),
+    broken: everybody.map((peer) => roster.isBroken(peer)),
     chains: everybody.map((peer) => roster.chain(peer).length),
     entries: [...roster.index.all()].map(({ hash }) => hash).toSorted(),
   };
@@ -106,6 +107,7 @@ function forgeryOf(view: Roster, deed: Extract<Deed, { does: "forge" }>): Roster
   const sequence = Math.max(1, view.index.highest(issuer) + 1 - back + gap);
   const [before] = view.index.issued(issuer, sequence - 1, sequence - 1);
   const heads = view.heads(subject).map(({ hash }) => hash);
+  const last = view.index.issued(subject, lastValid ?? 0, lastValid ?? 0).at(-1);
   return drafted({
     mesh,
     issuer,
@@ -114,6 +116,6 @@ function forgeryOf(view: Roster, deed: Extract<Deed, { does: "forge" }>): Roster
     subject,
     role,
     supersedes: heads.toSorted(),
-    ...(lastValid === undefined && role !== "removed" ? {} : { lastValid: lastValid ?? 0 }),
+    ...(last === undefined ? {} : { lastValid: last.sequence, lastHash: last.hash }),
   });
 }

@@ -186,8 +186,7 @@ export class RosterWorld {
     signer: Signer,
     part: Pick<RosterPayload, "sequence" | "previous" | "subject" | "role">,
   ): Promise<void> {
-    const last = part.role === "removed" ? { lastValid: 0 } : {};
-    const payload = { ...part, ...last, mesh: meshKey.peerId, issuer: signer.peerId, supersedes: [] };
+    const payload = { ...part, mesh: meshKey.peerId, issuer: signer.peerId, supersedes: [] };
     const { envelope } = await signEntry(payload, signer);
     await this.dice.pick(this.nodes).ledger.acceptEntries([envelope], "the rogue");
   }
@@ -228,7 +227,8 @@ export class RosterWorld {
     for (const [at, { roster }] of this.nodes.entries()) {
       const removed = roster.removed();
       for (const peer of this.#removedSeen.get(at) ?? [])
-        if (!removed.includes(peer)) this.violations.push(`node ${at + 1} forgot that ${peer} was removed`);
+        if (!removed.includes(peer) && !this.#isUndone(at, peer))
+          this.violations.push(`node ${at + 1} forgot that ${peer} was removed`);
       this.#removedSeen.set(at, removed);
       for (const victim of victims.map((number) => this.#signer(number).peerId))
         if (roster.role(victim) !== undefined) this.violations.push(`node ${at + 1} believed the rogue`);
@@ -237,6 +237,16 @@ export class RosterWorld {
         if (isForked && !this.forkers.has(issuer)) this.violations.push(`${issuer} used a sequence twice`);
       }
     }
+  }
+
+  /** A better rank, which did not know, cut whoever had removed it, or made it an admin. */
+  #isUndone(at: number, peer: string): boolean {
+    const { roster } = this.#node(at);
+    const removals = [...roster.index.all()].filter(
+      ({ subject, role }) => subject === peer && role === "removed",
+    );
+    const isAdmin = (id: string) => roster.role(id) === "admin" && !roster.isBroken(id);
+    return isAdmin(peer) || removals.every(({ issuer }) => !isAdmin(issuer));
   }
 
   #node(at: number): RosterNode {
