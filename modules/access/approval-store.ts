@@ -61,6 +61,7 @@ export class ApprovalStore {
       createdAtMs,
       expiresAtMs,
       settledAtMs: null,
+      sharedBy: request.sharedBy ?? null,
     };
     this.#database.transaction(() => this.#database.drizzle.insert(approvals).values(row).run());
   }
@@ -84,6 +85,13 @@ export class ApprovalStore {
 
   pendingCount(caller?: Caller): number {
     const where = and(eq(approvals.state, "pending"), caller === undefined ? undefined : ofCaller(caller));
+    const query = this.#database.drizzle.select({ count: count() }).from(approvals).where(where);
+    return this.#database.query(() => query.get())?.count ?? 0;
+  }
+
+  /** Of all callers of one other node. */
+  pendingCountSharedBy(sharedBy: string): number {
+    const where = and(eq(approvals.state, "pending"), eq(approvals.sharedBy, sharedBy));
     const query = this.#database.drizzle.select({ count: count() }).from(approvals).where(where);
     return this.#database.query(() => query.get())?.count ?? 0;
   }
@@ -207,6 +215,7 @@ function approvalFromRow(row: Row): Approval {
     request: {
       callId: row.callId,
       caller: { kind: row.callerKind, id: row.callerId, name: row.callerName },
+      ...(row.sharedBy === null ? {} : { sharedBy: row.sharedBy }),
       operation: row.operation,
       effect: row.effect,
       requests: JSON.parse(row.requests) as readonly ScopeRequest[],

@@ -153,11 +153,12 @@ export class Approvals implements Policy {
   }
 
   /** What waits now, then everything new and every change. */
-  watch(signal: AbortSignal): AsyncGenerator<ApprovalOut> {
+  watch(signal: AbortSignal, sharedBy?: string): AsyncGenerator<ApprovalOut> {
     const first = this.list(true).toReversed();
     return this.#feed.follow(
       first.map((approval) => [approval.id, approval]),
       signal,
+      sharedBy,
     );
   }
 
@@ -215,9 +216,10 @@ export class Approvals implements Policy {
     if (denied !== undefined) throw denial(request, nowMs - (denied.settledAtMs ?? nowMs), denied.reason);
   }
 
-  #assertRoom({ caller, preview, requests }: ApprovalRequest): void {
+  #assertRoom({ caller, sharedBy, preview, requests }: ApprovalRequest): void {
     const { store } = this.#use;
-    const own = store.pendingCount(caller);
+    // What another node calls its callers is its own word, so they have no more room together than one caller.
+    const own = sharedBy === undefined ? store.pendingCount(caller) : store.pendingCountSharedBy(sharedBy);
     if (own >= limits.approvalsPerCallerMax || store.pendingCount() >= limits.approvalsMax) {
       throw new OperoneError(
         "limited",

@@ -88,4 +88,5 @@ create table secret_key (
 `,
   },
   { name: "0002 nodes of a token", sql: "alter table tokens add column nodes text" },
+  { name: "0003 sharer of an approval", sql: "alter table approvals add column shared_by text" },
 ];

@@ -101,8 +101,8 @@ const approvalWatch = op({
   output: ApprovalOut,
   errors: ["limited"],
   cli: { alias: ["approval watch"], render: renderApproval },
-  async *run(access, _input, { signal }) {
-    yield* (await access).approvals.watch(signal);
+  async *run(access, _input, { signal, sharedBy }) {
+    yield* (await access).approvals.watch(signal, sharedBy);
   },
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { visible } from "../../src/kernel/plain-text.ts";
-import { renderApprovalDetail, renderAudit, renderCreated } from "./render.ts";
+import { renderApprovalDetail, renderAudit, renderCreated, renderToken, renderTokens } from "./render.ts";
 import type { ApprovalDetail, AuditOut, CreatedToken } from "./shapes.ts";
 
 const clearScreen = "\u001b[2J";
@@ -70,4 +70,34 @@ test("a new token alone goes to standard output, so that it can be piped", () =>
   expect(String(stderr)).toContain("allow demo.run=*");
   expect(String(stderr)).toContain("expires never");
   expect(String(stderr)).toContain("careful");
+});
+
+test("the nodes on which a token counts are shown wherever it is, and a role's grants are counted", () => {
+  const grant = { permission: "demo.run", scope: "*", decision: "allow" } as const;
+  const base = { id: "i", name: "ci", kind: "token", createdAtMs: 0 } as const;
+  const created: CreatedToken = {
+    ...base,
+    grants: [{ ...grant, origin: "token", nodes: ["pi", "self"] }],
+    token: "opt_i_secret",
+    warnings: [],
+  };
+  expect(renderCreated(created).stderr).toContain("allow demo.run=* on pi, self");
+  const role = {
+    ...base,
+    role: "operator" as const,
+    grants: [{ ...grant, origin: "role" as const, nodes: "*" as const }],
+  };
+  expect(renderToken(role).stdout).toContain("allow demo.run=* on every node (operator)");
+  const here = {
+    ...base,
+    name: "here",
+    grants: [
+      { ...grant, origin: "token" as const },
+      { ...grant, origin: "token" as const },
+    ],
+  };
+  const { stdout } = renderTokens({ tokens: [role, here, { ...base, name: "empty", grants: [] }] });
+  expect(stdout).toMatch(/ci +token +operator +1 +every node/);
+  expect(stdout).toMatch(/here +token +- +2 +here/);
+  expect(stdout).toMatch(/empty +token +- +0 +-/);
 });

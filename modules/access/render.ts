@@ -7,9 +7,21 @@ function grantLine({
   decision,
   permission,
   scope,
-}: Pick<GrantOut, "decision" | "permission" | "scope">): string {
+  nodes,
+}: Pick<GrantOut, "decision" | "permission" | "scope" | "nodes">): string {
   const what = scope === "*" ? "*" : JSON.stringify(scope);
-  return visible(`${decision} ${permission}=${what}`);
+  const where = nodes === undefined ? "" : ` on ${nodesText(nodes)}`;
+  return visible(`${decision} ${permission}=${what}${where}`);
+}
+
+function nodesText(nodes: NonNullable<GrantOut["nodes"]>): string {
+  return nodes === "*" ? "every node" : nodes.join(", ");
+}
+
+/** Of all grants together; those that name no node count on this one alone. */
+function whereText(grants: readonly GrantOut[]): string {
+  const places = new Set(grants.map(({ nodes }) => (nodes === undefined ? "here" : nodesText(nodes))));
+  return [...places].join("; ") || "-";
 }
 
 export function renderCreated(created: CreatedToken): CliOutput {
@@ -39,10 +51,17 @@ export function renderToken(token: TokenOut): CliOutput {
 export function renderTokens({ tokens }: { readonly tokens: readonly TokenOut[] }): CliOutput {
   if (tokens.length === 0) return lines("There are no tokens.");
   const rows = tokens.map(({ id, name, kind, role, grants, expiresAtMs, endedBy }) => {
-    const own = grants.filter(({ origin }) => origin !== "role").length;
-    return [id, name, kind, role ?? "-", `${own}`, endedBy ?? moment(expiresAtMs)];
+    return [
+      id,
+      name,
+      kind,
+      role ?? "-",
+      `${grants.length}`,
+      whereText(grants),
+      endedBy ?? moment(expiresAtMs),
+    ];
   });
-  return table([["ID", "NAME", "KIND", "ROLE", "GRANTS", "EXPIRES"], ...rows]);
+  return table([["ID", "NAME", "KIND", "ROLE", "GRANTS", "NODES", "EXPIRES"], ...rows]);
 }
 
 export function renderApprovals({ approvals }: { readonly approvals: readonly ApprovalOut[] }): CliOutput {

@@ -25,7 +25,14 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   operator: {
     name: "operator",
     summary: "Sees the state and the log, and runs confined commands",
-    grants: [allow("node.observe"), allow("networking.observe"), allow("node.log"), allow("shell.run")],
+    grants: [
+      allow("node.observe"),
+      allow("networking.observe"),
+      allow("node.log"),
+      allow("shell.run"),
+      // It adds nothing to all commands. But a call from another node needs it of this role too.
+      allow("shell.script"),
+    ],
   },
   admin: {
     name: "admin",

@@ -90,8 +90,10 @@ export function startAccess(input: AccessInput): StartedAccess {
       secrets: { reveal: async (name, authority) => (await needed()).secrets.reveal(name, authority) },
       policy: { approve: async (request, signal) => (await needed()).approvals.approve(request, signal) },
       journal: {
-        record: async ({ node, ...record }) =>
-          (await needed()).audit.record(record, node === undefined ? undefined : { node }),
+        record: async ({ node, count, ...record }) => {
+          const note = { ...(node === undefined ? {} : { node }), ...(count === undefined ? {} : { count }) };
+          await (await needed()).audit.record(record, Object.keys(note).length === 0 ? undefined : note);
+        },
       },
       audit: { head: async () => headOf((await needed()).audit) },
     },

@@ -65,6 +65,8 @@ export const approvals = sqliteTable(
     createdAtMs: integer("created_at_ms").notNull(),
     expiresAtMs: integer("expires_at_ms").notNull(),
     settledAtMs: integer("settled_at_ms"),
+    /** Of a call of another node: all its callers have one. */
+    sharedBy: text("shared_by"),
   },
   (table) => [
     index("approvals_call").on(table.callerKind, table.callerId, table.operation, table.inputDigest),

@@ -135,12 +135,16 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
 }
 
+/** Where networking listens unless it is told otherwise: no advice should lead there. */
+const meshPort = 6738;
+
 function bindError(error: unknown, address: string, port: number): OperoneError {
   const code = codeOf(error);
   if (code === "EADDRINUSE") {
+    const other = port + 1 === meshPort ? port + 2 : port + 1;
     return new OperoneError(
       "conflict",
-      `Port ${port} on ${address} is taken by another process; choose another with "port = ${port + 1}" under [http] in config.toml, or "operone up --set http.port=${port + 1}"`,
+      `Port ${port} on ${address} is taken by another process; choose another with "port = ${other}" under [http] in config.toml, or "operone up --set http.port=${other}"`,
     );
   }
   if (code === "EACCES" || code === "EPERM") {

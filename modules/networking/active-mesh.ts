@@ -10,13 +10,18 @@ import { claimsFor } from "./claims.ts";
 import type { Discovery, DiscoveryUse } from "./discovery.ts";
 import { Enrolments } from "./enrolments.ts";
 import type { MeshEvents } from "./events.ts";
+import { FirstHearing } from "./first-hearing.ts";
 import { InviteStore } from "./invite-store.ts";
 import { Invites } from "./invites.ts";
 import type { Membership, MembershipStore } from "./membership-store.ts";
+import { MeshNews } from "./mesh-news.ts";
+import { NamePinStore } from "./name-pin-store.ts";
+import { NamePins } from "./name-pins.ts";
 import { OwnFactsPublisher } from "./own-facts.ts";
 import { PeerCalls } from "./peer-calls.ts";
 import { Peers } from "./peers.ts";
 import { answerPings } from "./ping.ts";
+import { ProbeRate } from "./port-probe.ts";
 import { RosterDoorway } from "./roster-doorway.ts";
 import { type LedgerChange, RosterLedger } from "./roster-ledger.ts";
 import { RosterStore } from "./roster-store.ts";
@@ -61,16 +66,17 @@ export class ActiveMesh {
   readonly enrolments: Enrolments;
   readonly router: MeshRouter;
   readonly facts: OwnFactsPublisher;
+  readonly hearing: FirstHearing;
   /** Undefined when it is switched off. */
   readonly discovery: Promise<Discovery> | undefined;
+  readonly names: NamePins;
+  readonly probes: ProbeRate;
   readonly #hints: AddressHints;
   readonly twins: TwinWatch;
   readonly #ports: MeshPorts;
   readonly #calls = new Map<string, PeerCalls>();
   readonly #closers: (() => void)[] = [];
-  /** Of each node: the last name, and the highest head of its audit. */
-  readonly #told = new Map<string, { readonly name: string; readonly seq: number }>();
-  readonly #shortened = new Set<string>();
+  readonly news: MeshNews;
   #membership: Membership;
   #caps: ReadonlyMap<string, RoleName>;
 
@@ -80,6 +86,7 @@ export class ActiveMesh {
     signer: Signer,
     ledger: RosterLedger,
     transport: Transport,
+    isResumed: boolean,
   ) {
     this.#ports = ports;
     this.#membership = membership;
@@ -87,9 +94,12 @@ export class ActiveMesh {
     this.signer = signer;
     this.ledger = ledger;
     this.transport = transport;
-    for (const { peer, name, audit } of ledger.facts()) this.#told.set(peer, { name, seq: audit?.seq ?? 0 });
-    const { kernel, clock, random, log, host, database } = ports;
+    const { kernel, clock, random, log, host, database, events } = ports;
+    this.names = new NamePins(new NamePinStore(database));
+    const newcomer = (peerId: string) => this.enrolments.newcomer(peerId);
+    this.news = new MeshNews({ ledger, events, log, names: this.names, newcomer });
     this.#hints = new AddressHints(clock);
+    this.probes = new ProbeRate(clock);
     this.sync = new RosterSync({ ledger, clock, log, onOutsider: (peerId) => transport.readmit(peerId) });
     this.peers = new Peers({
       transport,
@@ -102,11 +112,14 @@ export class ActiveMesh {
       onChange: (peerId, connected) => this.#connection(peerId, connected),
     });
     this.invites = new Invites({ store: new InviteStore(database), clock, random });
-    const door = new RosterDoorway(ledger, signer);
+    this.hearing = new FirstHearing(clock, isResumed, () => this.#otherMembers().length);
+    const door = new RosterDoorway(ledger, signer, this.hearing);
     this.enrolments = new Enrolments({ transport, invites: this.invites, door, clock, random, log });
     this.router = new MeshRouter({
       nodes: () => this.nodes(),
       named: (ref) => this.named(ref),
+      names: this.names,
+      clock,
       calls: (peerId) => this.calls(peerId),
       local: kernel,
       version: host.version,
@@ -116,12 +129,16 @@ export class ActiveMesh {
     this.discovery = this.#openDiscovery();
   }
 
-  /** @throws OperoneError `unavailable` when it cannot listen */
+  /**
+   * @param isResumed what it knows may be older than what it said: it must hear somebody before it says more
+   * @throws OperoneError `unavailable` when it cannot listen
+   */
   static async start(
     ports: MeshPorts,
     membership: Membership,
     key: NodeKey,
     openTransport: OpenTransport,
+    isResumed = false,
   ): Promise<ActiveMesh> {
     const signer = await signerFromSeed(key.seed);
     const store = new RosterStore(ports.database);
@@ -133,7 +150,7 @@ export class ActiveMesh {
       onLink: (link) => void mesh.promise.then((started) => started.#linked(link)),
     });
     const active: { mesh: ActiveMesh | undefined } = { mesh: undefined };
-    const started = new ActiveMesh(ports, membership, signer, ledger, transport);
+    const started = new ActiveMesh(ports, membership, signer, ledger, transport, isResumed);
     active.mesh = started;
     started.#listen();
     mesh.resolve(started);
@@ -167,6 +184,7 @@ export class ActiveMesh {
     return {
       peerId,
       name: this.#nameOf(peerId),
+      role: roleOf(this.ledger.roster.role(peerId)),
       labels: self ? this.#ports.labels : (this.ledger.factsOf(peerId)?.labels ?? {}),
       self,
       connected: self || link !== undefined,
@@ -176,6 +194,20 @@ export class ActiveMesh {
 
   #nameOf(peerId: string): string | undefined {
     return peerId === this.peerId ? this.#ports.names.name() : this.ledger.factsOf(peerId)?.name;
+  }
+
+  /** The member with the name or peer id. @throws OperoneError `not_found`, `conflict` as `NamePins.find` */
+  find(ref: string): KnownNode {
+    return this.names.find(this.nodes(), ref);
+  }
+
+  /** As `find`; a node that is named by its peer id has from now on the name that it tells. For the owner alone. */
+  accept(ref: string): KnownNode {
+    const node = this.find(ref);
+    const { name, peerId } = node;
+    if (ref === peerId && name !== undefined && this.named(name).length === 1)
+      this.names.accept(name, peerId);
+    return node;
   }
 
   /** What others may be on this node. */
@@ -192,13 +224,14 @@ export class ActiveMesh {
     return this.#caps.has(peerId);
   }
 
-  /** Of all others, or of one; it counts at once, for running calls too. */
-  setCap(role: RoleName, peerId: string | undefined): void {
+  /** Of all others, or of one, which without a role has no cap of its own; it counts at once, for running calls too. */
+  setCap(role: RoleName | undefined, peerId: string | undefined): void {
     const { membership } = this.#ports;
-    if (peerId === undefined) {
-      this.#membership = { ...this.#membership, cap: role };
+    if (peerId === undefined && role !== undefined) {
+      const { mesh, joinedAtMs } = this.#membership;
+      this.#membership = { mesh, joinedAtMs, cap: role };
       membership.write(this.#membership);
-    } else membership.setCap(peerId, role);
+    } else if (peerId !== undefined) membership.setCap(peerId, role);
     this.#caps = membership.caps();
     for (const calls of this.#calls.values()) calls.rightsChanged();
   }
@@ -224,16 +257,13 @@ export class ActiveMesh {
   async ownCall(peerId: string, operation: string, signal: AbortSignal): Promise<unknown> {
     const caller = { kind: "owner", id: "owner", name: "owner" } as const;
     const sets = [{ holder: "owner", owner: true, grants: [] }];
-    const name = this.ledger.factsOf(peerId)?.name;
-    const target = { peerId, names: new Set(name === undefined ? [peerId] : [peerId, name]) };
-    const claims = claimsFor(target, { caller, sets }, this.#ports.host.version);
+    const claims = claimsFor(
+      { peerId, names: new Set([peerId]) },
+      { caller, sets },
+      this.#ports.host.version,
+    );
     const answer = await this.calls(peerId).call(operation, {}, { signal, claims });
     return answer.gives === "value" ? answer.value : undefined;
-  }
-
-  /** Names of nodes whose audit head has gone back since this node runs. */
-  shortenedAudits(): readonly string[] {
-    return [...this.#shortened].map((peerId) => this.ledger.factsOf(peerId)?.name ?? peerId);
   }
 
   async stop(): Promise<void> {
@@ -300,8 +330,6 @@ export class ActiveMesh {
     return this.ledger.roster.members().flatMap(({ peerId }) => (peerId === this.peerId ? [] : [peerId]));
   }
 
-  /** Whoever is being told that it is removed hangs up by itself, or is cut off within a second. */
-
   #sender(peerId: string) {
     const role = this.ledger.roster.role(peerId);
     if (role === undefined || role === "removed") return undefined;
@@ -312,13 +340,16 @@ export class ActiveMesh {
     // It speaks nothing else; to ask it more would only break it off before the end.
     if (this.enrolments.cameToEnrol(link)) return;
     this.sync.attach(link);
+    this.sync.settled(link).then(
+      () => this.hearing.end(),
+      () => {},
+    );
     this.peers.linked(link);
   }
 
   #connection(peerId: string, connected: boolean): void {
-    const name = this.ledger.factsOf(peerId)?.name;
     if (!connected) this.#look();
-    this.#ports.events.tell({ event: connected ? "connected" : "disconnected", peerId, name });
+    this.news.connection(peerId, connected);
   }
 
   #changed({ entries, facts, source }: LedgerChange): void {
@@ -326,7 +357,7 @@ export class ActiveMesh {
     if (foreign !== undefined) this.twins.heard(foreign);
     if (entries.length > 0) this.#judgeAgain(entries.map(({ subject }) => subject));
     if (entries.length > 0 || facts.length > 0) this.peers.update();
-    this.#tell({ entries, facts });
+    this.news.changed({ entries, facts });
   }
 
   /** Of everybody: what a removed admin had issued falls with it, and so changes nodes that no new entry is about. */
@@ -341,34 +372,10 @@ export class ActiveMesh {
       if (!this.ledger.roster.isMember(peerId)) this.#calls.delete(peerId);
     }
   }
+}
 
-  #tell({ entries, facts }: Pick<LedgerChange, "entries" | "facts">): void {
-    const { events } = this.#ports;
-    for (const { subject } of entries) {
-      const role = this.ledger.roster.role(subject);
-      const name = this.ledger.factsOf(subject)?.name;
-      if (role === undefined) continue;
-      if (role === "removed") events.tell({ event: "removed", peerId: subject, name });
-      else
-        events.tell({
-          event: this.#isNew(subject, entries) ? "joined" : "role",
-          peerId: subject,
-          name,
-          role,
-        });
-    }
-    for (const { peer, name, audit } of facts) {
-      const before = this.#told.get(peer);
-      this.#told.set(peer, { name, seq: Math.max(audit?.seq ?? 0, before?.seq ?? 0) });
-      if (before !== undefined && before.name !== name) events.tell({ event: "renamed", peerId: peer, name });
-      if (before !== undefined && audit !== undefined && audit.seq < before.seq) this.#shortened.add(peer);
-    }
-  }
-
-  /** All that is said of it is in this change. */
-  #isNew(subject: string, entries: LedgerChange["entries"]): boolean {
-    return entries.some((entry) => entry.subject === subject && entry.supersedes.length === 0);
-  }
+function roleOf(role: RoleName | "removed" | undefined): RoleName {
+  return role === undefined || role === "removed" ? "observer" : role;
 }
 
 function admission(

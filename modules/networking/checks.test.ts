@@ -12,6 +12,14 @@ interface Faults {
   readonly unreachable?: readonly string[];
 }
 
+test("in no mesh one check says so, and the others have nothing to say", async () => {
+  const checks = networkingChecks(async () => ({ networking: { active: undefined } }) as never);
+  const findings = await Promise.all(checks.map(({ run }) => run(new AbortController().signal)));
+  expect(findings.filter((finding) => finding !== undefined)).toEqual([
+    { verdict: "ok", found: expect.stringContaining("in no mesh") },
+  ]);
+});
+
 async function found(name: string, faults: Faults): Promise<readonly string[]> {
   const clock = simulatedClock();
   const active = {
@@ -22,7 +30,7 @@ async function found(name: string, faults: Faults): Promise<readonly string[]> {
       { peerId: "pi", name: "pi", self: false, connected: true },
     ],
     transport: { addresses: () => faults.addresses ?? ["/ip4/10.0.0.1/tcp/6738"] },
-    shortenedAudits: () => faults.shortened ?? [],
+    news: { shortenedAudits: () => faults.shortened ?? [] },
     ownCall: async (_peerId: string, operation: string) =>
       operation === "networking.hello"
         ? { nowMs: clock.nowMs() + (faults.offMs ?? 0) }

@@ -12,15 +12,13 @@ const askMs = 3_000;
 
 export function networkingChecks(parts: NetworkingState): readonly Check[] {
   const inMesh = (check: (active: ActiveMesh, signal: AbortSignal) => Finding | Promise<Finding>) => {
-    return async (signal: AbortSignal): Promise<Finding> => {
+    return async (signal: AbortSignal): Promise<Finding | undefined> => {
       const { active } = (await parts()).networking;
-      if (active === undefined)
-        return { verdict: "ok", found: "this node is in no mesh, and listens for none" };
-      return await check(active, signal);
+      return active === undefined ? undefined : await check(active, signal);
     };
   };
   return [
-    { name: "mesh", run: inMesh(membership) },
+    { name: "mesh", run: async () => membership((await parts()).networking.active) },
     { name: "mesh port", run: inMesh(port) },
     { name: "mesh reach", run: inMesh(reach) },
     { name: "mesh discovery", run: inMesh(discovery) },
@@ -30,7 +28,8 @@ export function networkingChecks(parts: NetworkingState): readonly Check[] {
   ];
 }
 
-function membership(active: ActiveMesh): Finding {
+function membership(active: ActiveMesh | undefined): Finding {
+  if (active === undefined) return { verdict: "ok", found: "this node is in no mesh, and listens for none" };
   const { roster } = active.ledger;
   if (roster.isRemoved(active.peerId)) {
     return {
@@ -73,7 +72,11 @@ function port({ transport }: ActiveMesh): Finding {
 
 /** A firewall shows from outside alone, so another node is asked to try. */
 async function reach(active: ActiveMesh, signal: AbortSignal): Promise<Finding> {
-  const answers = await ask(active, "networking.probe", signal);
+  const asked = await ask(active, "networking.probe", signal);
+  // One that sees this node come from elsewhere, or tried a moment ago, knows nothing.
+  const answers = asked.filter(
+    ({ value }) => listOf(value, "reachable").length + listOf(value, "unreachable").length > 0,
+  );
   if (answers.length === 0) return { verdict: "ok", found: "no other node is connected that could try" };
   const reachable = answers.filter(({ value }) => listOf(value, "reachable").length > 0);
   if (reachable.length > 0) {
@@ -110,10 +113,10 @@ function listOf(value: unknown, key: string): readonly string[] {
   return Array.isArray(list) ? list.filter((one) => typeof one === "string") : [];
 }
 
-async function clocks(parts: NetworkingState, signal: AbortSignal): Promise<Finding> {
+async function clocks(parts: NetworkingState, signal: AbortSignal): Promise<Finding | undefined> {
   const { networking, clock } = await parts();
   const { active } = networking;
-  if (active === undefined) return { verdict: "ok", found: "there is no other node to compare with" };
+  if (active === undefined) return undefined;
   const startMs = clock.nowMs();
   const answers = await ask(active, "networking.hello", signal);
   // The answer was made somewhere between the question and now; the middle is the best guess.
@@ -135,7 +138,7 @@ async function clocks(parts: NetworkingState, signal: AbortSignal): Promise<Find
 
 /** A cut tail of an audit shows on the others: its head goes back. */
 function audits(active: ActiveMesh): Finding {
-  const shorter = active.shortenedAudits();
+  const shorter = active.news.shortenedAudits();
   if (shorter.length === 0) return { verdict: "ok", found: "no node's audit has become shorter" };
   return {
     verdict: "failure",

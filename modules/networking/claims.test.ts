@@ -3,7 +3,7 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { decide, type Grant, type GrantSet, holds, type Permission } from "../../src/kernel/authority.ts";
 import { roleNames } from "../access/contract.ts";
-import { claimsFor, judged, readClaims, type Sender } from "./claims.ts";
+import { claimsFor, claimsLengthMax, judged, readClaims, type Sender } from "./claims.ts";
 
 const Paths = v.strictObject({ paths: v.array(v.string()) });
 const permissions = new Map<string, Permission>([
@@ -141,4 +141,27 @@ test("whatever is carried, nothing is allowed that the sending node's role and t
       }
     }),
   );
+});
+
+test("a denial for a name that the node tells travels, where an allowance for it does not", () => {
+  const target = { peerId: "12D3x", names: new Set(["12D3x"]), alsoDenied: new Set(["pi"]) };
+  const sets = [token({ nodes: ["pi"] }, { nodes: ["pi"], decision: "deny" })];
+  const [set] = claimsFor(target, { caller: agent, sets }, "1.0.0").sets;
+  expect(set?.grants.map(({ decision }) => decision)).toEqual(["deny"]);
+});
+
+test("a caller's name holds no sign that hides or reorders another", () => {
+  const claims = claimsFor(
+    pi,
+    { caller: { ...agent, id: "a\u202eb", name: "x\u001b[2J" }, sets: [] },
+    "1.0.0",
+  );
+  const { caller } = judged(claims, sender("admin", "admin"), permissions);
+  expect([caller.id, caller.name]).toEqual(["12D3laptop/agent/a\\u{202e}b", "x\\u{1b}[2J@laptop"]);
+});
+
+test("claims beyond 64 KiB are refused before they are looked at", () => {
+  const grants = [{ permission: "fs.write", scope: "x".repeat(claimsLengthMax), decision: "allow" }];
+  const claims = { version: "1", caller: agent, sets: [{ holder: "h", owner: false, grants }], hops: 1 };
+  expect(() => readClaims(claims)).toThrow(/use a token with fewer/);
 });

@@ -8,12 +8,16 @@
 import * as v from "valibot";
 import type { Caller, Grant, GrantSet, Permission } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import { visible } from "../../src/kernel/plain-text.ts";
 import type { RouteTarget } from "../../src/kernel/ports.ts";
 import { type RoleName, roles } from "../access/contract.ts";
 
 const textLengthMax = 256;
 const setsMax = 8;
-const grantsPerSetMax = 1_000;
+/** More than a token and its role can have together. */
+const grantsPerSetMax = 256;
+/** As JSON text. To read it all takes longer than most calls, and any member may send it with every call. */
+export const claimsLengthMax = 64 * 1024;
 /** This call, and one that it leads to on a third node. */
 const hopsMax = 2;
 
@@ -65,8 +69,10 @@ export function claimsFor(
 }
 
 /** Grants without nodes, and those of `self`, are for the node that issued them: this one. */
-function isMeantFor({ names }: RouteTarget, { nodes }: Grant): boolean {
-  return nodes === "*" || nodes?.some((name) => name !== "self" && names.has(name)) === true;
+function isMeantFor({ names, alsoDenied }: RouteTarget, { nodes, decision }: Grant): boolean {
+  if (nodes === "*") return true;
+  const means = (name: string) => names.has(name) || (decision === "deny" && alsoDenied?.has(name) === true);
+  return nodes?.some((name) => name !== "self" && means(name)) === true;
 }
 
 function carried({
@@ -98,14 +104,29 @@ export interface Sender {
   readonly cap: RoleName;
 }
 
-/** @throws OperoneError `invalid_input` for what is no claim */
+/** @throws OperoneError `invalid_input` for what is no claim, or more than 64 KiB */
 export function readClaims(value: unknown): Claims {
+  const length = lengthOf(value);
+  if (length > claimsLengthMax)
+    throw new OperoneError(
+      "invalid_input",
+      `The caller's grants for this node take ${length} characters, and ${claimsLengthMax} are the most; use a token with fewer`,
+    );
   const parsed = v.safeParse(Claims, value);
   if (parsed.success) return parsed.output;
   throw new OperoneError(
     "invalid_input",
     `The call does not say who made it, or says it in a way that this node does not know: ${v.summarize(parsed.issues).slice(0, 300)}`,
   );
+}
+
+/** Of the JSON text: far cheaper than looking at each part. What is no JSON at all is refused for that. */
+function lengthOf(value: unknown): number {
+  try {
+    return JSON.stringify(value)?.length ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** The caller as this node names it, and every set that must allow the call. */
@@ -115,7 +136,7 @@ export function judged(
   permissions: ReadonlyMap<string, Permission>,
 ): { readonly caller: Caller; readonly sets: readonly GrantSet[] } {
   const carriedSets = claims.sets.map(({ holder, owner, grants }) => ({
-    holder: `${holder}@${sender.name}`,
+    holder: `${visible(holder)}@${sender.name}`,
     owner,
     grants: grants.flatMap((grant) => readGrant(grant, permissions)),
   }));
@@ -152,12 +173,12 @@ function senderSets({ name, peerId, role, cap }: Sender): readonly GrantSet[] {
   ];
 }
 
-/** One remote caller is told from another, and an agent stays an agent. */
+/** One remote caller is told from another, and an agent stays an agent. No sign in it can hide or reorder others. */
 function callerOf({ kind, id, name }: Claims["caller"], sender: Sender): Caller {
   return {
     kind: kind === "agent" ? "agent" : "node",
-    id: kind === "owner" ? sender.peerId : `${sender.peerId}/${kind}/${id}`,
-    name: `${name}@${sender.name}`,
+    id: kind === "owner" ? sender.peerId : `${sender.peerId}/${kind}/${visible(id)}`,
+    name: `${visible(name)}@${sender.name}`,
   };
 }
 

@@ -107,12 +107,17 @@ export class Dialler {
       if (attempt.signal.aborted) return new OperoneError("unavailable", `${address} did not answer in time`);
       return connected || (error instanceof OperoneError && error.code === "forbidden")
         ? new OperoneError("forbidden", `${address} closed the connection at once (${why})`)
-        : new OperoneError("unavailable", `${address}: ${why}`);
+        : new OperoneError("unavailable", `${address}: ${reasonOf(why)}`);
     } finally {
       limit.signal.removeEventListener("abort", giveUp);
       limit.done();
     }
   }
+}
+
+/** Bun calls every failed connect of a socket refused, also where the system said that no way leads there. */
+function reasonOf(why: string): string {
+  return why.includes("ECONNREFUSED") ? "nothing listens there, or no network leads there" : why;
 }
 
 /** Resolves when the work is over, however it ended, or the signal aborts. */
@@ -151,6 +156,6 @@ function failure(
   const reasons = failures.map(({ message }) => message).join("; ");
   return new OperoneError(
     "unavailable",
-    `${peerId} does not answer at ${addresses.length} of its addresses: ${reasons}. Is it running, and is its port open?`,
+    `${peerId} does not answer at ${addresses.length} of its addresses: ${reasons}. Does it run, is its port open, and is this machine in a network that leads there?`,
   );
 }

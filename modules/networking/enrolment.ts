@@ -185,7 +185,12 @@ async function sendAdmission(
 }
 
 export type EnrolmentStep =
-  | { readonly step: "words"; readonly words: readonly string[] }
+  | {
+      readonly step: "words";
+      readonly words: readonly string[];
+      /** Others were told before, and the connection broke. */
+      readonly changed?: true;
+    }
   | { readonly step: "waiting"; readonly reason: string }
   | { readonly step: "joined"; readonly meshId: string; readonly role: RoleName; readonly inviter: string };
 

@@ -3,6 +3,7 @@ import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { openDatabase } from "../../src/platform/sqlite.ts";
+import { type MeshChannel, memoryChannels } from "../../src/surface/mesh-channel.ts";
 import { joining, meshId, refusal, TestMesh, type TestNode } from "../../tests/networking/enrolling.ts";
 import { Hand } from "../../tests/networking/hand.ts";
 import { InviteStore } from "./invite-store.ts";
@@ -177,11 +178,61 @@ test("a machine that comes again while it waits takes its own place", async () =
   const { join, request } = await waiting(code);
   expect(channel.broken.aborted).toBe(true);
   expect(inviter.enrolments.pending().map(({ id }) => id)).toEqual([request.id]);
-  expect(first?.id).not.toBe(request.id);
+  // Whoever has read the id may still use it; only the words are others, and that is said.
+  expect(request.id).toBe(first?.id ?? "none");
+  expect(request.words).not.toEqual(first?.words ?? []);
+  expect(request.reason).toContain("new words");
   inviter.enrolments.confirm(request.id);
   await mesh.settle(join.ended);
   await mesh.settle(Promise.all(mesh.served));
   expect(inviter.enrolments.active).toBe(0);
+});
+
+test("a connection that breaks while a person thinks changes the words and nothing else, however often", async () => {
+  const code = mesh.invite(inviter, { confirm: true });
+  let newest: MeshChannel | undefined;
+  mesh.wiring.tap = (channel) => {
+    newest = channel;
+    return channel;
+  };
+  const { join, request } = await waiting(code);
+  // More often than a join that never got through would try.
+  for (let breaks = 1; breaks <= 7; breaks++) {
+    newest?.reset();
+    await mesh.clock.advance(1_000);
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(inviter.enrolments.pending().map(({ id }) => id)).toEqual([request.id]);
+  }
+  const words = join.steps.flatMap((step) => (step.step === "words" ? [step] : []));
+  expect(words.map(({ changed }) => changed ?? false)).toEqual([false, ...Array(7).fill(true)]);
+  expect(words.at(-1)?.words).toEqual(inviter.enrolments.pending()[0]?.words ?? []);
+  inviter.enrolments.confirm(request.id);
+  await mesh.settle(join.ended);
+  expect(inviter.door.members.size).toBe(1);
+});
+
+test("an inviter that does not take the machine back at once is asked again", async () => {
+  const code = mesh.invite(inviter, { confirm: true });
+  let newest: MeshChannel | undefined;
+  mesh.wiring.tap = (channel) => {
+    newest = channel;
+    return channel;
+  };
+  const { join, request } = await waiting(code);
+  mesh.wiring.refusals = Number.POSITIVE_INFINITY;
+  newest?.reset();
+  await mesh.clock.advance(1_000);
+  for (let turns = 0; turns < 50; turns++) await turn();
+  expect(join.steps.at(-1)).toMatchObject({
+    step: "retrying",
+    reason: expect.stringContaining("no new connection"),
+  });
+  mesh.wiring.refusals = 0;
+  await mesh.clock.advance(2_000);
+  for (let turns = 0; turns < 50; turns++) await turn();
+  inviter.enrolments.confirm(request.id);
+  await mesh.settle(join.ended);
+  expect(inviter.door.members.size).toBe(1);
 });
 
 test("an answer that was lost is given again to the same machine, without a second question", async () => {
@@ -267,4 +318,45 @@ test("own codes, codes of another mesh and bad names are refused before anything
   joiner.door.meshId = undefined;
   expect((await refusal(unnamed.next())).message).toContain("is no name for a node");
   expect(mesh.served).toEqual([]);
+});
+
+test("a host that floods the enrolment is told to wait, and another host is served meanwhile", async () => {
+  const code = mesh.invite(inviter);
+  const knock = (address: string) => {
+    const [near, far] = memoryChannels();
+    void inviter.enrolments.handle(far, { peerId: joiner.peerId, remoteAddress: address });
+    return near;
+  };
+  const flood = Array.from({ length: 30 }, (_, at) => knock(`/ip4/10.6.6.6/tcp/${at + 1}`));
+  for (const channel of flood) channel.reset();
+  for (let turns = 0; turns < 20; turns++) await turn();
+  const busy = knock("/ip4/10.6.6.6/tcp/99");
+  const served = knock("/ip4/10.0.0.2/tcp/1");
+  for (let turns = 0; turns < 20; turns++) await turn();
+  expect(await endOf(busy)).toContain("busy");
+  expect(inviter.enrolments.active).toBe(1);
+  served.reset();
+  await mesh.settle(joining(joiner, code).ended);
+  expect([...inviter.door.members.keys()]).toEqual([joiner.peerId]);
+});
+
+/** All that comes, as text. */
+async function endOf(channel: MeshChannel): Promise<string> {
+  let text = "";
+  for await (const chunk of channel.chunks) text += Buffer.from(chunk).toString("latin1");
+  return text;
+}
+
+test("an inviter that turns this machine away is tried again, because it may only be full", async () => {
+  const code = mesh.invite(inviter);
+  mesh.wiring.refusals = 2;
+  const join = joining(joiner, code);
+  await mesh.settle(join.ended);
+  expect(join.steps.flatMap((step) => (step.step === "retrying" ? [step.delayMs] : []))).toEqual([
+    1_000, 2_000,
+  ]);
+  expect(join.of("joined")).toBeDefined();
+  mesh.wiring.refusals = 3;
+  const error = await mesh.settle(refusal(joining(mesh.node(3), mesh.invite(inviter)).ended));
+  expect([error.code, error.message]).toEqual(["forbidden", expect.stringContaining("too many others")]);
 });

@@ -9,6 +9,7 @@ import { EnrolmentProtocolError, EnrolmentWire } from "./enrolment-wire.ts";
 import type { Invites } from "./invites.ts";
 import { type JoinOptions, type JoinStep, joinMesh } from "./join.ts";
 import { type PendingEnrolment, PendingEnrolments, type PendingHandle } from "./pending-enrolments.ts";
+import { hostOf } from "./remote-host.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Link, Transport } from "./transport.ts";
 
@@ -17,10 +18,20 @@ export const enrolmentLimits = {
   timeoutMs: 10_000,
   /** Channels whose peer has not proven the code yet. */
   unprovenMax: 24,
-  /** Of the token bucket that every channel that comes in takes from, whoever opened it. */
+  /** Of the token bucket that every channel of one host takes from. */
   burstMax: 20,
   refillMs: 1_000,
+  /** Newcomers whose words can still be looked up. */
+  seenMax: 256,
+  /** Buckets that are kept: those of the hosts that came last. */
+  hostsMax: 1_024,
 } as const;
+
+export interface Newcomer {
+  /** What it calls itself. */
+  readonly name: string;
+  readonly words: readonly string[];
+}
 
 /** What happened here, for whoever shows it. Nothing waits for the listener. */
 export interface EnrolmentEvent {
@@ -34,7 +45,7 @@ export interface EnrolmentEvent {
 }
 
 export interface EnrolmentsInput {
-  readonly transport: Pick<Transport, "peerId" | "dial">;
+  readonly transport: Pick<Transport, "peerId" | "dial" | "prolong">;
   readonly invites: Invites;
   readonly door: RosterDoor;
   readonly clock: Clock;
@@ -46,18 +57,18 @@ export interface EnrolmentsInput {
 export class Enrolments {
   readonly #use: EnrolmentsInput;
   readonly #pending: PendingEnrolments;
-  readonly #bucket: TokenBucket;
+  readonly #buckets = new Map<string, TokenBucket>();
   readonly #unproven = new Set<MeshChannel>();
   /** By peer: one at a time, the newest. */
   readonly #proven = new Map<string, MeshChannel>();
   readonly #cameToEnrol = new WeakSet<object>();
+  /** By peer: what it said and showed, for people. */
+  readonly #seen = new Map<string, Newcomer>();
   #joining = false;
 
   constructor(use: EnrolmentsInput) {
     this.#use = use;
     this.#pending = new PendingEnrolments(use.clock, use.random);
-    const { burstMax, refillMs } = enrolmentLimits;
-    this.#bucket = new TokenBucket(use.clock, { tokensMax: burstMax, refillMs });
   }
 
   /** Channels that are being served; each is bounded in bytes and time. */
@@ -75,18 +86,23 @@ export class Enrolments {
     return this.#use.door.meshId !== undefined && this.#use.invites.admits(peerId);
   }
 
+  /** One that has proven a code since this node runs. */
+  newcomer(peerId: string): Newcomer | undefined {
+    return this.#seen.get(peerId);
+  }
+
   pending(): readonly PendingEnrolment[] {
     return this.#pending.list();
   }
 
   /** @throws OperoneError `not_found`, `conflict` */
-  confirm(id: string): void {
-    this.#pending.confirm(id);
+  confirm(id: string): PendingEnrolment {
+    return this.#pending.confirm(id);
   }
 
   /** The invite is then revoked. @throws OperoneError `not_found` */
-  reject(id: string): void {
-    this.#pending.reject(id);
+  reject(id: string): PendingEnrolment {
+    return this.#pending.reject(id);
   }
 
   /** Ends whatever is under way here; those who asked may come again with the same code. A `join` ends by its signal. */
@@ -98,7 +114,7 @@ export class Enrolments {
   async handle(channel: MeshChannel, link: Pick<Link, "peerId" | "remoteAddress">): Promise<void> {
     const wire = new EnrolmentWire(channel);
     this.#cameToEnrol.add(link);
-    if (this.#unproven.size >= enrolmentLimits.unprovenMax || !this.#bucket.take()) {
+    if (this.#unproven.size >= enrolmentLimits.unprovenMax || !this.#takeToken(link.remoteAddress)) {
       // Not awaited: a peer that does not read must not hold anything here.
       wire.send({ type: "busy" }).catch(() => {});
       channel.close();
@@ -121,6 +137,19 @@ export class Enrolments {
     }
   }
 
+  /** Whoever floods takes from its own host alone. */
+  #takeToken(remoteAddress: string): boolean {
+    const { burstMax, refillMs, hostsMax } = enrolmentLimits;
+    const host = hostOf(remoteAddress);
+    const bucket =
+      this.#buckets.get(host) ?? new TokenBucket(this.#use.clock, { tokensMax: burstMax, refillMs });
+    this.#buckets.delete(host);
+    this.#buckets.set(host, bucket);
+    const [oldest] = this.#buckets.keys();
+    if (this.#buckets.size > hostsMax && oldest !== undefined) this.#buckets.delete(oldest);
+    return bucket.take();
+  }
+
   async #serve(
     wire: EnrolmentWire,
     channel: MeshChannel,
@@ -128,6 +157,7 @@ export class Enrolments {
     deadline: Deadline,
   ): Promise<void> {
     const { transport, invites, door, clock, random } = this.#use;
+    const { timeoutMs } = enrolmentLimits;
     let proven: ProvenPeer | undefined;
     let request: PendingRequest | undefined;
     try {
@@ -142,16 +172,20 @@ export class Enrolments {
         deadline,
         onProven: (peer) => {
           this.#takeOver(link.peerId, channel);
+          transport.prolong(link.peerId, timeoutMs);
+          this.#remember(peer);
           if (peer.redemption.unconfirmed)
             request = new PendingRequest(this.#use, this.#pending, peer, link.remoteAddress);
           proven = peer;
           this.#tell("proven", peer);
         },
-        decide: (peer, gone) => {
+        decide: async (peer, gone) => {
           // Without somebody to ask there is no yes.
           if (request === undefined) throw new OperoneError("internal", "Nobody was asked to confirm");
           this.#tell("waiting", peer);
-          return request.answer(gone);
+          transport.prolong(link.peerId, peer.redemption.expiresAtMs - clock.nowMs() + timeoutMs);
+          await request.answer(gone);
+          transport.prolong(link.peerId, timeoutMs);
         },
       });
       if (proven !== undefined) this.#tell("joined", proven);
@@ -168,6 +202,13 @@ export class Enrolments {
     this.#proven.get(peerId)?.reset();
     this.#proven.set(peerId, channel);
     this.#unproven.delete(channel);
+  }
+
+  #remember({ peerId, name, words }: ProvenPeer): void {
+    this.#seen.delete(peerId);
+    this.#seen.set(peerId, { name, words });
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > enrolmentLimits.seenMax && oldest !== undefined) this.#seen.delete(oldest);
   }
 
   #tell(kind: EnrolmentEvent["kind"], { peerId, name, words, redemption }: ProvenPeer): void {
@@ -223,6 +264,7 @@ class PendingRequest {
       role,
       words,
       reason: "A person must confirm it here: the words must be the same on both machines",
+      reasonAgain: "It asked before, and came again with new words: compare those on both machines",
       confirm: () => {
         try {
           invites.confirm(id);

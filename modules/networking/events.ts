@@ -22,6 +22,8 @@ export interface MeshEvent {
   readonly peerId: string;
   readonly name?: string | undefined;
   readonly role?: RoleName | undefined;
+  /** Safety words, of a node that joined by an invite of this one. */
+  readonly words?: readonly string[] | undefined;
 }
 
 const watchersMax = 64;
@@ -39,7 +41,7 @@ export class MeshEvents {
   }
 
   /** From now on, until `signal` aborts. @throws OperoneError `limited` */
-  follow(signal: AbortSignal): AsyncGenerator<MeshEvent> {
-    return this.#feed.follow([], signal);
+  follow(signal: AbortSignal, sharedBy?: string): AsyncGenerator<MeshEvent> {
+    return this.#feed.follow([], signal, sharedBy);
   }
 }

@@ -70,3 +70,20 @@ test("of any two facts exactly one is newer, unless they are the same", () => {
   );
   expect(isNewer({ sequence: 0, hash: "a" }, undefined)).toBe(true);
 });
+
+test("a name that is none, or looks like a peer id, is not taken", async () => {
+  for (const name of [
+    "",
+    "Pi",
+    "a b",
+    "-a",
+    "a\u202eb",
+    a.peerId,
+    "12d3koow".padEnd(52, "a"),
+    "bafz".padEnd(59, "a"),
+  ]) {
+    const bytes = encodePayload({ ...plain, name });
+    const envelope = await seal({ domain: "operone-facts", type: "/operone/node-facts" }, bytes, a);
+    expect([name, await received(envelope).catch((error) => error.code)]).toEqual([name, "invalid_input"]);
+  }
+});

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { rosterLimits } from "./roster-limits.ts";
+import { NodeName } from "./shapes.ts";
 import {
   checkAuthor,
   decodePayload,
@@ -25,7 +26,7 @@ const Payload = v.strictObject({
   peer: PeerIdText,
   /** Higher than every one before: Unix time in milliseconds, or one more than the last. */
   sequence: Count,
-  name: text(63),
+  name: NodeName,
   version: text(64),
   os: text(32),
   cpu: text(32),

@@ -9,7 +9,7 @@ import { inviteKeyOf } from "./enrolment-proof.ts";
 import { encodeInviteCode, secretBytes } from "./invite-code.ts";
 import type { InviteRow, InviteStore } from "./invite-store.ts";
 
-const inviteLimits = {
+export const inviteLimits = {
   openMax: 32,
   /** Closed ones that can still be listed are among these; the oldest go first. */
   keptMax: 256,
@@ -87,7 +87,7 @@ export class Invites {
     const { store, clock, random } = this.#use;
     const { role, confirm = false, inviter, meshId, addresses } = draft;
     const nowMs = clock.nowMs();
-    const expiresAtMs = expiryOf(nowMs, draft.expiresInMs ?? inviteLimits.expiresInMsDefault);
+    const expiresAtMs = expiryOf(nowMs, draft.expiresInMs);
     if (store.live(nowMs).filter(({ usedBy }) => usedBy === null).length >= inviteLimits.openMax)
       throw new OperoneError(
         "limited",
@@ -170,8 +170,8 @@ export class Invites {
   }
 }
 
-/** Codes carry whole seconds. */
-function expiryOf(nowMs: number, expiresInMs: number): number {
+/** Codes carry whole seconds. @throws OperoneError `invalid_input` */
+export function expiryOf(nowMs: number, expiresInMs: number = inviteLimits.expiresInMsDefault): number {
   if (expiresInMs > 0 && expiresInMs <= inviteLimits.expiresInMsMax)
     return Math.ceil((nowMs + expiresInMs) / 1_000) * 1_000;
   throw new OperoneError(

@@ -7,6 +7,7 @@ import { Deadline } from "./deadline.ts";
 import { assertInviter, type EnrolmentStep, joinOver, type RosterDoor } from "./enrolment.ts";
 import { EnrolmentWire, NodeName } from "./enrolment-wire.ts";
 import { decodeInviteCode, type InviteCode } from "./invite-code.ts";
+import { inviteLimits } from "./invites.ts";
 import type { PendingEnrolments, PendingHandle } from "./pending-enrolments.ts";
 import { type Link, protocols, type Transport } from "./transport.ts";
 
@@ -23,7 +24,7 @@ export interface JoinOptions {
 }
 
 export interface JoinInput {
-  readonly transport: Pick<Transport, "peerId" | "dial">;
+  readonly transport: Pick<Transport, "peerId" | "dial" | "prolong">;
   readonly door: RosterDoor;
   readonly clock: Clock;
   readonly random: Random;
@@ -32,7 +33,17 @@ export interface JoinInput {
   readonly timeoutMs: number;
 }
 
+/** Over all attempts. */
+interface Progress {
+  /** The inviter has taken the code. */
+  proven: boolean;
+  /** The last attempt came so far that a person was asked. */
+  waited: boolean;
+}
+
 const attemptsMax = 5;
+/** When the inviter turns this machine away at once: it may only be full at the moment. */
+const turnedAwayMax = 3;
 const firstDelayMs = 1_000;
 const delayGrowth = 2;
 
@@ -53,16 +64,22 @@ export async function* joinMesh(
   });
   const either = AbortSignal.any([signal, given.signal]);
   let lastReason: string | undefined;
+  const progress: Progress = { proven: false, waited: false };
   try {
     for (let attempt = 1, delayMs = firstDelayMs; ; attempt += 1, delayMs *= delayGrowth) {
       let reason: string;
       try {
-        yield* attemptJoin(use, code, name, pending, either);
+        yield* attemptJoin(use, code, name, pending, progress, either);
         return;
       } catch (error) {
         if (either.aborted) throw cancelled();
         reason = error instanceof OperoneError ? error.message : "It failed in an unexpected way";
-        if (error instanceof OperoneError && isTransient(error) && attempt < attemptsMax) {
+        // While a person may still answer, no number of broken connections is too many; the code's end ends it.
+        const broke = error instanceof OperoneError && error.code === "unavailable";
+        if (progress.waited && broke && use.clock.nowMs() < code.expiresAtMs)
+          [attempt, delayMs] = [1, firstDelayMs];
+        progress.waited = false;
+        if (error instanceof OperoneError && attempt < attemptsOf(error)) {
           pending.change({ reason });
         } else {
           lastReason = reason;
@@ -99,11 +116,12 @@ async function* attemptJoin(
   code: InviteCode,
   name: string,
   pending: PendingHandle,
+  progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<JoinStep, void> {
   signal.throwIfAborted();
   for (const address of code.addresses) yield { step: "connecting", address };
-  const link = await dialInviter(use, code, signal);
+  const link = await dialInviter(use, code, progress, signal);
   let joined = false;
   try {
     assertInviter(link.peerId, code);
@@ -111,10 +129,8 @@ async function* attemptJoin(
     pending.change({ address, reason: "Proving the code to the inviting machine" });
     yield { step: "connected", address, encryption };
     for await (const step of overLink(use, code, name, link, signal)) {
-      if (step.step === "words") pending.change({ words: step.words });
-      if (step.step === "waiting") pending.change({ reason: step.reason });
       joined ||= step.step === "joined";
-      yield step;
+      yield follow(use, step, link, pending, progress);
     }
   } finally {
     // A connection that was opened to enrol is of no use to anybody when that failed.
@@ -122,16 +138,48 @@ async function* attemptJoin(
   }
 }
 
-async function dialInviter({ transport }: JoinInput, code: InviteCode, signal: AbortSignal): Promise<Link> {
+/** Takes down how far it is, and lets the connection stay for what comes next. */
+function follow(
+  { transport, timeoutMs }: JoinInput,
+  step: EnrolmentStep,
+  { peerId }: Link,
+  pending: PendingHandle,
+  progress: Progress,
+): EnrolmentStep {
+  if (step.step === "words") {
+    const { words } = step;
+    pending.change({ words });
+    transport.prolong(peerId, timeoutMs);
+    if (progress.proven) return { step: "words", words, changed: true };
+    progress.proven = true;
+  }
+  if (step.step === "waiting") {
+    pending.change({ reason: step.reason });
+    progress.waited = true;
+    // The inviter's clock says when the code ends; this one may be wrong, so it only says what no code outlives.
+    transport.prolong(peerId, inviteLimits.expiresInMsMax + timeoutMs);
+  }
+  return step;
+}
+
+async function dialInviter(
+  { transport }: JoinInput,
+  code: InviteCode,
+  { proven }: Progress,
+  signal: AbortSignal,
+): Promise<Link> {
   try {
     return await transport.dial(code.inviter, code.addresses, signal);
   } catch (error) {
     if (!(error instanceof OperoneError) || error.code !== "forbidden") throw error;
-    // With no invite open the other machine does not even let the code be shown.
-    throw new OperoneError(
-      "forbidden",
-      `The inviting machine ${code.inviter} has no invite open: the code was used, revoked, or has expired. Ask for a new one ("operone invite" there)`,
-    );
+    // It knows this node, and has not yet noticed that the connection before this one is dead.
+    if (proven)
+      throw new OperoneError(
+        "unavailable",
+        `The inviting machine ${code.inviter} takes no new connection of this one yet`,
+      );
+    // With no invite open the other machine does not even let the code be shown; nor when too many show theirs.
+    throw new TurnedAway(code.inviter);
   }
 }
 
@@ -172,8 +220,20 @@ async function* overLink(
   }
 }
 
-function isTransient({ code }: OperoneError): boolean {
-  return code === "unavailable" || code === "limited" || code === "deadline";
+/** How often it is tried in all after this failure. */
+function attemptsOf(error: OperoneError): number {
+  if (error instanceof TurnedAway) return turnedAwayMax;
+  const { code } = error;
+  return code === "unavailable" || code === "limited" || code === "deadline" ? attemptsMax : 1;
+}
+
+class TurnedAway extends OperoneError {
+  constructor(inviter: string) {
+    super(
+      "forbidden",
+      `The inviting machine ${inviter} lets nobody enrol: the code was used, revoked, or has expired, or too many others are enrolling there right now. Try again in a minute, or ask for a new one ("operone invite" there)`,
+    );
+  }
 }
 
 function cancelled(): OperoneError {

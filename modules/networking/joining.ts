@@ -37,9 +37,9 @@ export class Joining {
   }
 
   /** Gives this node's own enrolment up. @throws OperoneError `not_found` */
-  reject(id: string): void {
+  reject(id: string): PendingEnrolment {
     if (this.#enrolments === undefined) throw new OperoneError("not_found", `No enrolment "${id}" waits`);
-    this.#enrolments.reject(id);
+    return this.#enrolments.reject(id);
   }
 
   stop(): void {

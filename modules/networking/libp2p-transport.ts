@@ -7,7 +7,6 @@ import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Connection, Stream } from "@libp2p/interface";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
-import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock, Log } from "../../src/kernel/ports.ts";
 import { type Attempt, Dialler } from "./dialler.ts";
 import { gater } from "./gater.ts";
@@ -18,6 +17,7 @@ import { guardedYamux } from "./muxer.ts";
 import { publicKeyOf } from "./node-key.ts";
 import { noiseCrypto } from "./noise-cipher.ts";
 import { patientTcp } from "./patient-tcp.ts";
+import { cannotListen } from "./port-probe.ts";
 import { quietLogger } from "./quiet-logger.ts";
 import { SecuredPeers } from "./secured-peers.ts";
 import { StreamChannel } from "./stream-channel.ts";
@@ -80,6 +80,7 @@ export async function createLibp2pTransport(input: Libp2pTransportInput): Promis
     dial: (to, addresses, signal) => dialler.dial(to, addresses, signal),
     links: () => table.links(),
     readmit: (of) => table.readmit(of),
+    prolong: (of, stayMs) => table.prolong(of, stayMs),
     hangUp: (of) => table.hangUp(of),
     async stop() {
       dialler.stop();
@@ -136,10 +137,7 @@ async function start(node: Node, listen: readonly string[]): Promise<void> {
   try {
     await node.start();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new OperoneError(
-      "unavailable",
-      `The mesh cannot listen on ${listen.join(", ")}: ${why}. Is another node or program using the port?`,
-    );
+    // The library's message is many lines, with the reason for each address among them.
+    throw cannotListen(listen, error instanceof Error ? error.message : String(error));
   }
 }

@@ -5,6 +5,7 @@
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock, Log } from "../../src/kernel/ports.ts";
 import type { MeshChannel } from "../../src/surface/mesh-channel.ts";
+import { hostOf } from "./remote-host.ts";
 import {
   type Admission,
   type Link,
@@ -42,6 +43,10 @@ interface Entry {
   /** Whether `onLink` was told. */
   announced: boolean;
   cancelEnrolling: (() => void) | undefined;
+  /** Whether the peer, while it enrols, has proven the code. */
+  proven: boolean;
+  /** Whether the other end has opened a channel. */
+  hasKnocked: boolean;
 }
 
 export interface LinkTableInput extends TransportOptions {
@@ -73,9 +78,29 @@ export class LinkTable {
   mayConnect(peerId: string): boolean {
     const admission = this.admission(peerId);
     if (admission !== "enrolling") return admission === "member";
-    const enrolling = [...this.#entries].filter(({ cancelEnrolling }) => cancelEnrolling !== undefined);
-    if (enrolling.length >= this.#use.limits.enrollingMax) return false;
-    return !enrolling.some(({ carrier }) => carrier.peerId === peerId);
+    const enrolling = this.#enrolling();
+    if (enrolling.some(({ carrier }) => carrier.peerId === peerId)) return false;
+    // One that has come and says nothing gives its place to the next one.
+    return (
+      enrolling.length < this.#use.limits.enrollingMax || enrolling.some(({ hasKnocked }) => !hasKnocked)
+    );
+  }
+
+  #enrolling(): Entry[] {
+    return [...this.#entries].filter(({ cancelEnrolling }) => cancelEnrolling !== undefined);
+  }
+
+  /** @returns false when those who are enrolling from this host, or everywhere, are all at it and too many */
+  #makeRoom(remoteAddress: string): boolean {
+    const { enrollingMax, enrollingPerHostMax } = this.#use.limits;
+    const all = this.#enrolling();
+    const host = hostOf(remoteAddress);
+    const near = all.filter(({ carrier }) => hostOf(carrier.remoteAddress) === host);
+    const crowd = near.length >= enrollingPerHostMax ? near : all.length >= enrollingMax ? all : undefined;
+    if (crowd === undefined) return true;
+    const idle = crowd.find(({ hasKnocked }) => !hasKnocked);
+    if (idle !== undefined) void this.#end(idle, "Another peer took the place of this silent one");
+    return idle !== undefined;
   }
 
   /** The protocols that the peer may open now. To it, all others do not exist. */
@@ -95,7 +120,8 @@ export class LinkTable {
    */
   add(carrier: Carrier): Link | undefined {
     if (carrier.closed.aborted) return undefined;
-    if (!this.mayConnect(carrier.peerId)) {
+    const isEnrolling = this.admission(carrier.peerId) === "enrolling";
+    if (!this.mayConnect(carrier.peerId) || (isEnrolling && !this.#makeRoom(carrier.remoteAddress))) {
       void carrier.end(new Error("The peer may not connect"));
       return undefined;
     }
@@ -105,10 +131,12 @@ export class LinkTable {
       answered: carrier.direction === "in",
       announced: false,
       cancelEnrolling: undefined,
+      proven: false,
+      hasKnocked: false,
     };
     this.#entries.add(entry);
     carrier.closed.addEventListener("abort", () => this.#forget(entry), { once: true });
-    if (this.admission(carrier.peerId) === "enrolling") this.#limitEnrolling(entry);
+    if (isEnrolling) this.#limitEnrolling(entry, this.#use.limits.enrollingTimeoutMs);
     this.#endOldest(carrier.peerId);
     this.#announce(entry);
     return entry.link;
@@ -130,6 +158,7 @@ export class LinkTable {
       return;
     }
     this.answer(link);
+    entry.hasKnocked = true;
     const { peerId } = link;
     const handler = this.#handlers.get(protocol);
     const key = counted(peerId, protocol);
@@ -157,6 +186,21 @@ export class LinkTable {
         void this.#end(entry, "The peer is not a member any more");
       }
     }
+  }
+
+  /** See `Transport.prolong`. */
+  prolong(peerId: string, stayMs: number): void {
+    for (const entry of this.#of(peerId)) {
+      if (entry.cancelEnrolling === undefined) continue;
+      entry.proven = true;
+      entry.cancelEnrolling();
+      this.#limitEnrolling(entry, stayMs);
+    }
+  }
+
+  /** Whether it enrols, and has proven the code. */
+  hasProven(peerId: string): boolean {
+    return this.#of(peerId).some(({ proven }) => proven);
   }
 
   hangUp(peerId: string): void {
@@ -213,8 +257,8 @@ export class LinkTable {
     this.#use.onLink(entry.link);
   }
 
-  #limitEnrolling(entry: Entry): void {
-    entry.cancelEnrolling = this.#use.clock.after(this.#use.limits.enrollingTimeoutMs, () => {
+  #limitEnrolling(entry: Entry, stayMs: number): void {
+    entry.cancelEnrolling = this.#use.clock.after(stayMs, () => {
       void this.#end(entry, "The peer did not become a member in time");
     });
   }

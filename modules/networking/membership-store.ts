@@ -2,7 +2,7 @@
 import { eq } from "drizzle-orm";
 import type { OpenDatabase } from "../../src/platform/sqlite.ts";
 import type { RoleName } from "../access/contract.ts";
-import { caps, invites, membership, nodeFacts, rosterEntries } from "./store.ts";
+import { caps, invites, membership, namePins, nodeFacts, rosterEntries } from "./store.ts";
 
 export interface Membership {
   /** Peer id of the mesh key. */
@@ -10,6 +10,8 @@ export interface Membership {
   readonly joinedAtMs: number;
   /** What every other node may be here at most, unless it has a cap of its own. */
   readonly cap: RoleName;
+  /** The answer with the recovery phrase may not have gone out. */
+  readonly phraseUnconfirmed?: boolean;
 }
 
 export class MembershipStore {
@@ -21,7 +23,9 @@ export class MembershipStore {
 
   read(): Membership | undefined {
     const [row] = this.#database.query(() => this.#database.drizzle.select().from(membership).all());
-    return row === undefined ? undefined : { mesh: row.mesh, joinedAtMs: row.joinedAtMs, cap: row.cap };
+    if (row === undefined) return undefined;
+    const { mesh, joinedAtMs, cap, phraseUnconfirmed } = row;
+    return { mesh, joinedAtMs, cap, ...(phraseUnconfirmed ? { phraseUnconfirmed } : {}) };
   }
 
   write(value: Membership): void {
@@ -32,6 +36,13 @@ export class MembershipStore {
         .values(row)
         .onConflictDoUpdate({ target: membership.one, set: row })
         .run(),
+    );
+  }
+
+  /** The recovery phrase has reached whoever asked for it. */
+  confirmPhrase(): void {
+    this.#database.transaction(() =>
+      this.#database.drizzle.update(membership).set({ phraseUnconfirmed: false }).run(),
     );
   }
 
@@ -52,7 +63,7 @@ export class MembershipStore {
   /** All that this node knows of its mesh, at once. */
   forget(): void {
     this.#database.transaction(() => {
-      for (const table of [membership, caps, rosterEntries, nodeFacts, invites]) {
+      for (const table of [membership, caps, namePins, rosterEntries, nodeFacts, invites]) {
         this.#database.drizzle.delete(table).run();
       }
     });

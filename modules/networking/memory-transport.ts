@@ -66,6 +66,7 @@ export class MemoryNetwork {
       dial: (to, addresses, signal) => dialler.dial(to, addresses, signal),
       links: () => table.links(),
       readmit: (of) => table.readmit(of),
+      prolong: (of, stayMs) => table.prolong(of, stayMs),
       hangUp: (of) => table.hangUp(of),
       stop: async () => {
         this.#stations.delete(address);

@@ -57,4 +57,15 @@ create table caps (
 ) strict;
 `,
   },
+  {
+    name: "0004 names and phrase",
+    sql: `
+create table name_pins (
+  name text primary key not null,
+  peer text not null
+) strict;
+
+alter table membership add column phrase_unconfirmed integer default false not null;
+`,
+  },
 ];

@@ -58,10 +58,15 @@ export function guardedYamux(use: MuxerInput): () => StreamMuxerFactory {
 function guardFrames(connection: MessageStream, { table, limits, peerOf }: MuxerInput): void {
   const everything = { bytesMax: Number.POSITIVE_INFINITY, streamsMax: Number.POSITIVE_INFINITY };
   const little = { bytesMax: limits.enrollingBytesMax, streamsMax: limits.enrollingStreamsMax };
+  const proven = { bytesMax: limits.provenBytesMax, streamsMax: limits.enrollingStreamsMax };
   const peerId = peerOf(connection) ?? "";
+  const allowance = () => {
+    if (table.admission(peerId) === "member") return everything;
+    return table.hasProven(peerId) ? proven : little;
+  };
   const guard = new FrameGuard({
     frameBytesMax: windowBytes,
-    allowance: () => (table.admission(peerId) === "member" ? everything : little),
+    allowance,
   });
   connection.addEventListener("message", ({ data }) => {
     const found = guard.inspect(data);

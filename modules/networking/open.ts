@@ -7,7 +7,8 @@ import { MembershipStore } from "./membership-store.ts";
 import type { NetworkingConfig } from "./module.ts";
 import { Networking } from "./networking.ts";
 import { loadNodeKey } from "./node-key.ts";
-import { type NetworkingInput, networkingPaths } from "./start.ts";
+import { assertListenable } from "./port-probe.ts";
+import { labelsOf, type NetworkingInput, networkingPaths } from "./start.ts";
 import { openNetworking } from "./store.ts";
 
 /** A way to a transport that listens on these multiaddrs. */
@@ -24,10 +25,12 @@ function libp2pTransports({ log, clock }: NetworkingInput["use"]): MakeTransport
 export async function openParts(
   { config, use }: NetworkingInput,
   closeLater: (close: () => void) => void,
-  open: MakeTransport = libp2pTransports(use),
+  transports?: MakeTransport,
 ): Promise<Networking> {
   const { kernel, audit, clock, files, host, log, names, random } = use;
   const paths = networkingPaths(host);
+  const open = transports ?? libp2pTransports(use);
+  const listen = listenAddresses(config);
   const database = openNetworking(paths.database);
   closeLater(() => database.close());
   return new Networking({
@@ -41,11 +44,13 @@ export async function openParts(
     database,
     events: new MeshEvents(clock),
     membership: new MembershipStore(database),
-    labels: { os: host.os, cpu: host.cpu, ...config.labels },
+    labels: labelsOf(config, host),
     announce: config.announce,
     openDiscovery: config.discovery ? openDiscovery : undefined,
     auditHead: () => audit.head(),
-    openTransport: open(listenAddresses(config)),
+    openTransport: open(listen),
+    // Another network than this machine's has no port that could be taken.
+    assertListenable: async () => (transports === undefined ? await assertListenable(listen) : undefined),
     openSilentTransport: open([]),
     loadKey: () => loadNodeKey({ files, random, path: paths.key }),
     keyPath: paths.key,

@@ -3,12 +3,19 @@ import * as v from "valibot";
 import { spanMs, spanOrNever } from "../../src/kernel/duration.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
+import type { ActiveMesh } from "./active-mesh.ts";
+import type { PendingEnrolment } from "./pending-enrolments.ts";
 import { renderInvite, renderInvites, renderJoinStep, renderPending } from "./render.ts";
-import { InviteOut, JoinStepOut, NewInviteOut, PendingOut, RoleName } from "./shapes.ts";
+import { renderConfirmed, renderLeft, renderRejected } from "./render-members.ts";
+import { Answered, InviteOut, JoinStepOut, NewInviteOut, PendingOut, RoleName } from "./shapes.ts";
 import type { NetworkingState } from "./state.ts";
 
 const op = operationsOf<NetworkingState>("networking");
 const needs = ["access.admin"];
+const force = v.optional(
+  v.pipe(v.boolean(), v.description("Also when this is the last admin, and others remain without one")),
+  false,
+);
 const Id = v.pipe(v.string(), v.nonEmpty(), v.maxLength(64));
 
 const invite = op({
@@ -40,11 +47,11 @@ const invite = op({
   output: NewInviteOut,
   errors: ["forbidden", "limited"],
   cli: { alias: ["invite"], positional: [], render: renderInvite },
-  async run(state, { role, expiresIn, confirm, qr }) {
+  async run(state, { role, expiresIn, confirm, qr }, { signal }) {
     const { networking } = await state();
     if (expiresIn === "never")
       throw new OperoneError("invalid_input", "An invite ends after 24h at the latest");
-    const made = await networking.invite({ role, expiresInMs: spanMs(expiresIn), confirm });
+    const made = await networking.invite({ role, expiresInMs: spanMs(expiresIn), confirm }, signal);
     const lines = qr ? { qr: [...(await import("./qr.ts")).qrLines(made.code)] } : {};
     return { ...made, cap: networking.mesh().cap, ...lines };
   },
@@ -61,9 +68,21 @@ const invites = op({
   examples: [{ input: {}, output: { invites: [] } }],
   async run(state) {
     const { active } = (await state()).networking;
-    return { invites: active?.invites.list().map((one) => ({ ...one })) ?? [] };
+    const invites = active?.invites.list() ?? [];
+    return { invites: invites.map((one) => ({ ...one, ...seen(active, one.usedBy) })) };
   },
 });
+
+/** Name and words of the node that used an invite. */
+function seen(active: ActiveMesh | undefined, peerId: string | undefined) {
+  if (active === undefined || peerId === undefined) return {};
+  const newcomer = active.enrolments.newcomer(peerId);
+  const usedByName = active.ledger.factsOf(peerId)?.name ?? newcomer?.name;
+  return {
+    ...(usedByName === undefined ? {} : { usedByName }),
+    ...(newcomer === undefined ? {} : { words: [...newcomer.words] }),
+  };
+}
 
 const inviteRevoke = op({
   name: "invite-revoke",
@@ -132,13 +151,10 @@ const confirm = op({
   effect: "write",
   needs,
   input: v.strictObject({ id: v.pipe(Id, v.description("As pending shows it")) }),
-  output: v.strictObject({}),
+  output: Answered,
   errors: ["not_found", "conflict"],
-  cli: { alias: ["confirm"], positional: ["id"] },
-  async run(state, { id }) {
-    (await state()).networking.mesh().enrolments.confirm(id);
-    return {};
-  },
+  cli: { alias: ["confirm"], positional: ["id"], render: renderConfirmed },
+  run: async (state, { id }) => answered((await state()).networking.mesh().enrolments.confirm(id)),
 });
 
 const reject = op({
@@ -147,18 +163,21 @@ const reject = op({
   effect: "write",
   needs,
   input: v.strictObject({ id: v.pipe(Id, v.description("As pending shows it")) }),
-  output: v.strictObject({}),
+  output: Answered,
   errors: ["not_found"],
-  cli: { alias: ["reject"], positional: ["id"] },
+  cli: { alias: ["reject"], positional: ["id"], render: renderRejected },
   async run(state, { id }) {
     const { active, joining } = (await state()).networking;
     const own = joining?.pending().some((one) => one.id === id) === true;
-    if (own) joining.reject(id);
-    else if (active !== undefined) active.enrolments.reject(id);
-    else throw new OperoneError("not_found", `No enrolment "${id}" waits; "operone pending" lists them`);
-    return {};
+    if (own) return answered(joining.reject(id));
+    if (active !== undefined) return answered(active.enrolments.reject(id));
+    throw new OperoneError("not_found", `No enrolment "${id}" waits; "operone pending" lists them`);
   },
 });
+
+function answered({ direction, peerId, name, role, words }: PendingEnrolment): Answered {
+  return { direction, peerId, ...(name === undefined ? {} : { name }), role, proven: words.length > 0 };
+}
 
 const leave = op({
   name: "leave",
@@ -167,11 +186,11 @@ const leave = op({
     "The others keep this node in their roster, as one that is away, until an admin removes it (operone remove).",
   effect: "destroy",
   needs,
-  input: v.strictObject({}),
+  input: v.strictObject({ force }),
   output: v.strictObject({ meshId: v.string(), peerId: v.string() }),
   errors: ["conflict"],
-  cli: { alias: ["leave"] },
-  run: async (state) => (await state()).networking.leave(),
+  cli: { alias: ["leave"], positional: [], render: renderLeft },
+  run: async (state, { force }) => (await state()).networking.leave(force),
 });
 
 export const enrolmentOperations = [invite, invites, inviteRevoke, join, pending, confirm, reject, leave];

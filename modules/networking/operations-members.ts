@@ -2,15 +2,20 @@
 import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
-import { peerIdOf } from "./lookup.ts";
-import { renderAllowed } from "./render.ts";
+import { roleNames } from "../access/contract.ts";
+import { renderAllowed, renderMember, renderRecovered, renderRenamed } from "./render-members.ts";
 import { NodeName, PeerRef, RoleName } from "./shapes.ts";
 import type { NetworkingState } from "./state.ts";
 
 const op = operationsOf<NetworkingState>("networking");
 const needs = ["access.admin"];
 const peer = v.pipe(PeerRef, v.description("Name or peer id of the node"));
-const Member = v.strictObject({ peerId: v.string(), role: v.optional(RoleName) });
+const Member = v.strictObject({
+  peerId: v.string(),
+  name: v.optional(v.string()),
+  /** Absent: none any more. */
+  role: v.optional(RoleName),
+});
 
 const role = op({
   name: "role",
@@ -20,15 +25,19 @@ const role = op({
   input: v.strictObject({
     peer,
     role: v.pipe(RoleName, v.description("What it may be from now on")),
+    force: v.optional(
+      v.pipe(v.boolean(), v.description("Also when no admin is left in the mesh then")),
+      false,
+    ),
   }),
   output: Member,
   errors: ["forbidden", "not_found", "conflict", "limited"],
-  cli: { alias: ["role"], positional: ["peer", "role"] },
-  async run(state, { peer: ref, role: wanted }) {
+  cli: { alias: ["role"], positional: ["peer", "role"], render: renderMember },
+  async run(state, { peer: ref, role: wanted, force }) {
     const { networking } = await state();
-    const peerId = peerIdOf(networking.mesh().nodes(), ref);
-    await networking.setRole(peerId, wanted);
-    return { peerId, role: wanted };
+    const { peerId, name } = networking.mesh().accept(ref);
+    await networking.setRole(peerId, wanted, force);
+    return { peerId, ...(name === undefined ? {} : { name }), role: wanted };
   },
 });
 
@@ -42,12 +51,12 @@ const remove = op({
   input: v.strictObject({ peer }),
   output: Member,
   errors: ["forbidden", "not_found", "conflict", "limited"],
-  cli: { alias: ["remove"], positional: ["peer"] },
+  cli: { alias: ["remove"], positional: ["peer"], render: renderMember },
   async run(state, { peer: ref }) {
     const { networking } = await state();
-    const peerId = peerIdOf(networking.mesh().nodes(), ref);
+    const { peerId, name } = networking.mesh().find(ref);
     await networking.setRole(peerId, "removed");
-    return { peerId };
+    return { peerId, ...(name === undefined ? {} : { name }) };
   },
 });
 
@@ -59,19 +68,38 @@ const allow = op({
   effect: "write",
   needs,
   input: v.strictObject({
-    role: v.pipe(RoleName, v.description("The most that they may be")),
+    role: v.pipe(
+      v.picklist([...roleNames, "default"]),
+      v.description("The most that they may be; default takes a limit of one node's own back"),
+    ),
     peer: v.optional(
       v.pipe(PeerRef, v.description("Only this node; absent: all that have no limit of their own")),
     ),
   }),
-  output: v.strictObject({ role: RoleName, peerId: v.optional(v.string()) }),
+  output: v.strictObject({
+    role: RoleName,
+    peerId: v.optional(v.string()),
+    /** The node has no limit of its own. */
+    isDefault: v.optional(v.literal(true)),
+  }),
   errors: ["not_found", "conflict"],
   cli: { alias: ["allow"], positional: ["role", "peer"], render: renderAllowed },
   async run(state, { role: cap, peer: ref }) {
     const mesh = (await state()).networking.mesh();
-    const peerId = ref === undefined ? undefined : peerIdOf(mesh.nodes(), ref);
+    // To take a limit back is no word for the node's name.
+    const named = (of: string) => (cap === "default" ? mesh.find(of) : mesh.accept(of));
+    const peerId = ref === undefined ? undefined : named(ref).peerId;
     if (peerId === mesh.peerId)
       throw new OperoneError("invalid_input", "This node needs no leave of its own");
+    if (cap === "default") {
+      if (peerId === undefined)
+        throw new OperoneError(
+          "invalid_input",
+          '"default" takes back the limit of one node; name it, or say what all may be: observer, operator or admin',
+        );
+      mesh.setCap(undefined, peerId);
+      return { role: mesh.cap, peerId, isDefault: true as const };
+    }
     mesh.setCap(cap, peerId);
     return { role: cap, ...(peerId === undefined ? {} : { peerId }) };
   },
@@ -85,12 +113,17 @@ const rename = op({
   input: v.strictObject({
     name: v.pipe(NodeName, v.description("Unique in the mesh, if it is to be called by it")),
   }),
-  output: v.strictObject({ name: v.string() }),
+  output: v.strictObject({
+    name: v.string(),
+    /** Another node has the name. */
+    warning: v.optional(v.string()),
+  }),
   errors: ["conflict"],
-  cli: { alias: ["rename"], positional: ["name"] },
+  cli: { alias: ["rename"], positional: ["name"], render: renderRenamed },
   async run(state, { name }) {
-    await (await state()).networking.rename(name);
-    return { name };
+    const { networking } = await state();
+    await networking.rename(name);
+    return { name, ...(networking.active === undefined ? {} : networking.nameWarning()) };
   },
 });
 
@@ -107,7 +140,7 @@ const recover = op({
   input: v.strictObject({}),
   output: v.strictObject({ peerId: v.string() }),
   errors: ["forbidden", "conflict", "too_large"],
-  cli: { alias: ["recover"] },
+  cli: { alias: ["recover"], render: renderRecovered },
   async run(state, _input, { bytes }) {
     const { networking } = await state();
     return await networking.recover(await phraseOf(bytes));

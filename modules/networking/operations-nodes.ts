@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
 import type { ActiveMesh } from "./active-mesh.ts";
-import { findNode } from "./lookup.ts";
+import { ownAddresses } from "./port-probe.ts";
 import { renderEvent, renderMesh, renderNodes, renderPings } from "./render.ts";
 import type { KnownNode } from "./router.ts";
 import { EventOut, MeshOut, NodeOut, PeerRef, PingOut } from "./shapes.ts";
@@ -15,6 +15,7 @@ const nothing = v.strictObject({});
 
 const mesh = op({
   name: "mesh",
+  audited: false,
   summary: "Show the mesh that this node is in, and where it listens",
   effect: "read",
   needs,
@@ -48,6 +49,7 @@ const mesh = op({
 
 const nodes = op({
   name: "nodes",
+  audited: false,
   summary: "List the nodes of the mesh: name, role, address, round trip, version, last seen",
   effect: "read",
   needs,
@@ -115,7 +117,7 @@ const ping = op({
   run: async function* (state, { peer }, { signal }) {
     const active = (await state()).networking.mesh();
     const others = active.nodes().filter(({ self }) => !self);
-    const wanted = peer === undefined ? others : [findNode(active.nodes(), peer)];
+    const wanted = peer === undefined ? others : [active.find(peer)];
     for (const node of wanted) yield await pinged(active, node, signal);
   },
 });
@@ -151,16 +153,17 @@ const events = op({
   output: EventOut,
   errors: ["limited"],
   cli: { alias: ["events"], render: renderEvent },
-  run: async function* (state, _input, { signal }) {
+  run: async function* (state, _input, { signal, sharedBy }) {
     const { networking } = await state();
-    for await (const { name, role, ...event } of networking.events.follow(signal)) {
-      yield { ...event, ...present({ name, role }) };
+    for await (const { name, role, words, ...event } of networking.events.follow(signal, sharedBy)) {
+      yield { ...event, ...present({ name, role, words: words === undefined ? words : [...words] }) };
     }
   },
 });
 
 const hello = op({
   name: "hello",
+  audited: false,
   summary: "Say this node's time, for another node that compares clocks",
   effect: "read",
   needs,
@@ -175,19 +178,23 @@ const probeTimeoutMs = 2_000;
 
 const probe = op({
   name: "probe",
+  audited: false,
   summary: "Try from here whether the asking node's own addresses can be reached",
   description:
-    "Only addresses that the asking node has signed as its own are tried, and nothing is sent to them.",
+    "Only addresses that the asking node has signed as its own are tried, where its connection comes from, on ports from 1024 on, once a minute. Nothing is sent to them.",
   effect: "read",
   needs,
   surfaces: ["mesh"],
   input: nothing,
   output: v.strictObject({ reachable: v.array(v.string()), unreachable: v.array(v.string()) }),
-  examples: [{ input: {} }],
+  errors: ["conflict", "limited"],
   async run(state, _input, { caller }) {
     const { networking, probe: answers } = await state();
     const [peerId = ""] = caller.id.split("/");
-    const addresses = networking.active?.ledger.factsOf(peerId)?.addresses ?? [];
+    const mesh = networking.mesh();
+    mesh.probes.assertMay(peerId);
+    const told = mesh.ledger.factsOf(peerId)?.addresses ?? [];
+    const addresses = ownAddresses(told, mesh.peers.state(peerId).link?.remoteAddress);
     const all = await Promise.all(addresses.map((address) => answers(address, probeTimeoutMs)));
     return {
       reachable: addresses.filter((_, at) => all[at] === true),

@@ -7,6 +7,8 @@ const pendingMax = 16;
 /** A failed enrolment of this node is shown for so long. */
 const failureShownMs = 60 * 60_000;
 const idBytes = 4;
+/** Peers whose id is kept after their connection broke. */
+const rememberedMax = 64;
 
 export interface PendingEnrolment {
   readonly id: string;
@@ -47,7 +49,10 @@ interface Entry {
 }
 
 export type EntryDraft = Pick<Entry, "direction" | "peerId" | "role" | "reason" | "reject"> &
-  Partial<Pick<Entry, "name" | "address" | "words" | "confirm">>;
+  Partial<Pick<Entry, "name" | "address" | "words" | "confirm">> & {
+    /** Instead of the reason, when the same peer asked before. */
+    readonly reasonAgain?: string;
+  };
 
 /** What the one who waits may change. */
 export interface PendingHandle {
@@ -62,6 +67,8 @@ export class PendingEnrolments {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #entries = new Map<string, Entry>();
+  /** Ids by direction and peer: a person has read one, and the peer may come again with another connection. */
+  readonly #ids = new Map<string, string>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -74,7 +81,7 @@ export class PendingEnrolments {
     return [...this.#entries.values()].filter(({ active }) => active).length >= pendingMax;
   }
 
-  /** Takes the place of what the same peer had here. @throws OperoneError `limited` */
+  /** Takes the place of what the same peer had here, and its id. @throws OperoneError `limited` */
   add(draft: EntryDraft): PendingHandle {
     for (const { id, peerId, direction } of this.#entries.values()) {
       if (peerId === draft.peerId && direction === draft.direction) this.#entries.delete(id);
@@ -86,13 +93,15 @@ export class PendingEnrolments {
       );
     this.#makeRoom();
     const nowMs = this.#clock.monotonicMs();
-    const id = Buffer.from(this.#random.bytes(idBytes)).toString("hex");
+    const { reasonAgain, ...facts } = draft;
+    const [id, isAgain] = this.#idFor(draft);
     const entry: Entry = {
       name: undefined,
       address: undefined,
       words: [],
       confirm: () => {},
-      ...draft,
+      ...facts,
+      reason: isAgain && reasonAgain !== undefined ? reasonAgain : draft.reason,
       id,
       sinceMs: nowMs,
       reasonSinceMs: nowMs,
@@ -108,7 +117,10 @@ export class PendingEnrolments {
       fail: (reason) => {
         Object.assign(entry, { reason, reasonSinceMs: this.#clock.monotonicMs(), active: false });
       },
-      remove: () => void this.#entries.delete(id),
+      // A newer one of the same peer has this id too.
+      remove: () => {
+        if (this.#entries.get(id) === entry) this.#entries.delete(id);
+      },
     };
   }
 
@@ -116,38 +128,45 @@ export class PendingEnrolments {
   list(): readonly PendingEnrolment[] {
     this.#sweep();
     const nowMs = this.#clock.monotonicMs();
-    return [...this.#entries.values()].map((entry) => ({
-      id: entry.id,
-      direction: entry.direction,
-      peerId: entry.peerId,
-      ...(entry.name === undefined ? {} : { name: entry.name }),
-      ...(entry.address === undefined ? {} : { address: entry.address }),
-      role: entry.role,
-      words: entry.words,
-      ageMs: nowMs - entry.sinceMs,
-      reason: entry.reason,
-      reasonAgeMs: nowMs - entry.reasonSinceMs,
-      active: entry.active,
-    }));
+    return [...this.#entries.values()].map((entry) => viewOf(entry, nowMs));
   }
 
   /** @throws OperoneError `not_found`, or `conflict` for one that waits for the other side */
-  confirm(id: string): void {
+  confirm(id: string): PendingEnrolment {
     const entry = this.#find(id);
     if (entry.direction === "out")
       throw new OperoneError(
         "conflict",
         `The enrolment "${id}" is this machine's own; it is confirmed on the inviting machine, ${entry.peerId}`,
       );
-    this.#entries.delete(id);
+    this.#forget(entry);
     entry.confirm();
+    return viewOf(entry, this.#clock.monotonicMs());
   }
 
   /** Also gives up an enrolment of this node, and clears a failed one. @throws OperoneError `not_found` */
-  reject(id: string): void {
+  reject(id: string): PendingEnrolment {
     const entry = this.#find(id);
-    this.#entries.delete(id);
+    this.#forget(entry);
     if (entry.active) entry.reject();
+    return viewOf(entry, this.#clock.monotonicMs());
+  }
+
+  #idFor({ direction, peerId }: EntryDraft): readonly [id: string, isAgain: boolean] {
+    const key = `${direction} ${peerId}`;
+    const known = this.#ids.get(key);
+    const id = known ?? Buffer.from(this.#random.bytes(idBytes)).toString("hex");
+    this.#ids.delete(key);
+    this.#ids.set(key, id);
+    const [oldest] = this.#ids.keys();
+    if (this.#ids.size > rememberedMax && oldest !== undefined) this.#ids.delete(oldest);
+    return [id, known !== undefined];
+  }
+
+  /** A person has answered it, so the next one of the peer is another. */
+  #forget({ id, direction, peerId }: Entry): void {
+    this.#entries.delete(id);
+    this.#ids.delete(`${direction} ${peerId}`);
   }
 
   #find(id: string): Entry {
@@ -174,4 +193,21 @@ export class PendingEnrolments {
       if (!active) this.#entries.delete(id);
     }
   }
+}
+
+function viewOf(entry: Entry, nowMs: number): PendingEnrolment {
+  const { id, direction, peerId, name, address, role, words, reason, active } = entry;
+  return {
+    id,
+    direction,
+    peerId,
+    ...(name === undefined ? {} : { name }),
+    ...(address === undefined ? {} : { address }),
+    role,
+    words,
+    ageMs: nowMs - entry.sinceMs,
+    reason,
+    reasonAgeMs: nowMs - entry.reasonSinceMs,
+    active,
+  };
 }

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import {
-  renderAllowed,
   renderEvent,
   renderInvite,
   renderInvites,
@@ -45,6 +44,10 @@ test("lists of invites and of waiting machines say what they are, also when empt
   expect(renderInvites({ invites: [] }).stdout).toContain("operone invite");
   const listed = renderInvites({ invites: [{ ...invite, usedBy: "12D3pi" }] });
   expect(listed.stdout).toContain("12D3pi");
+  const seen = renderInvites({
+    invites: [{ ...invite, usedBy: "12D3pi", usedByName: "pi", words: ["owl", "sun"] }],
+  });
+  expect(seen.stdout).toMatch(/pi \(12D3pi\) +owl sun/);
   expect(renderPending({ pending: [] }).stdout).toBe("No enrolment waits.\n");
   const pending = {
     id: "p1",
@@ -80,17 +83,11 @@ test("each step of a join is a line, and only the end goes to stdout", () => {
   for (const { stdout, stderr } of shown)
     expect([stdout, String(stderr).endsWith("\n")]).toEqual([undefined, true]);
   expect(shown[2]?.stderr).toContain("owl sun");
+  expect(renderJoinStep({ step: "words", words: ["owl"], changed: true }).stderr).toContain(
+    "words are new: owl",
+  );
   const joined = renderJoinStep({ step: "joined", meshId: "12D3mesh", role: "operator", inviter: "12D3a" });
   expect(joined.stdout).toContain("12D3mesh as operator");
-});
-
-test("what may be here warns when it is everything", () => {
-  expect(renderAllowed({ role: "observer" }).stdout).toBe(
-    "Other nodes may be at most observer on this node.\n",
-  );
-  expect(renderAllowed({ role: "admin", peerId: "12D3pi" }).stdout).toMatch(
-    /^The node 12D3pi .*run anything/,
-  );
 });
 
 const node = {
@@ -128,11 +125,15 @@ test("the nodes are a table with the reason for each that is away", () => {
 });
 
 test("pings, events and the mesh are lines, and what others wrote cannot move the cursor", () => {
-  expect(renderPings({ peerId: "12D3pi", name: "pi", roundTripMs: 1 }).stdout).toBe("pi  1.000 ms\n");
+  expect(renderPings({ peerId: "12D3pi", name: "pi", roundTripMs: 1 }).stdout).toBe(
+    "pi (12D3pi)  1.000 ms\n",
+  );
   expect(renderPings({ peerId: "12D3pi", error: redText }).stderr).toMatch(/^12D3pi: .*red\n$/);
   const event = renderEvent({ atMs: 0, event: "role", peerId: "12D3pi", name: "pi", role: "admin" });
   expect(event.stdout).toContain("role  pi (12D3pi) as admin");
-  expect(renderEvent({ atMs: 0, event: "joined", peerId: "12D3pi" }).stdout).toContain("joined  12D3pi");
+  expect(renderEvent({ atMs: 0, event: "joined", peerId: "12D3pi", words: ["owl", "sun"] }).stdout).toContain(
+    "joined  12D3pi, safety words: owl sun",
+  );
   expect(renderMesh({ state: "none", name: "pi", addresses: [], members: 0, connected: 0 }).stdout).toContain(
     "pi is in no mesh",
   );

@@ -3,7 +3,6 @@
 import { spanOf } from "../../src/kernel/duration.ts";
 import type { CliOutput } from "../../src/kernel/operation.ts";
 import { lines, moment, table, visible } from "../../src/kernel/plain-text.ts";
-import type { RoleName } from "../access/contract.ts";
 import type { InviteOut, JoinStepOut, NewInviteOut, NodeOut, PendingOut, PingOut } from "./shapes.ts";
 
 /** The code alone goes to stdout, so that a script can take it; everything for people goes to stderr. */
@@ -34,15 +33,16 @@ export function renderInvite({ code, invite, cap, recoveryPhrase, qr }: NewInvit
 
 export function renderInvites({ invites }: { readonly invites: readonly InviteOut[] }): CliOutput {
   if (invites.length === 0) return lines('There are no invites; "operone invite" makes one.');
-  const rows = invites.map(({ id, role, state, expiresAtMs, usedBy, failedAttempts }) => [
+  const rows = invites.map(({ id, role, state, expiresAtMs, usedBy, usedByName, words, failedAttempts }) => [
     id,
     role,
     state,
     moment(expiresAtMs),
     String(failedAttempts),
-    usedBy ?? "-",
+    usedByName === undefined ? (usedBy ?? "-") : `${usedByName} (${usedBy})`,
+    words?.join(" ") ?? "-",
   ]);
-  return table([["ID", "ROLE", "STATE", "EXPIRES", "WRONG TRIES", "USED BY"], ...rows]);
+  return table([["ID", "ROLE", "STATE", "EXPIRES", "WRONG TRIES", "USED BY", "SAFETY WORDS"], ...rows]);
 }
 
 export function renderJoinStep(step: JoinStepOut): CliOutput {
@@ -52,14 +52,30 @@ export function renderJoinStep(step: JoinStepOut): CliOutput {
     case "connected":
       return { stderr: `Connected to ${visible(step.address)} (${step.encryption})\n` };
     case "words":
-      return { stderr: `The other machine shows the same words: ${step.words.map(visible).join(" ")}\n` };
+      return { stderr: `${wordsLine(step)}\n` };
     case "waiting":
       return { stderr: `${visible(step.reason)}\n` };
     case "retrying":
       return { stderr: `${visible(step.reason)}; again in ${spanOf(step.delayMs)}\n` };
     case "joined":
-      return { stdout: `Joined the mesh ${step.meshId} as ${step.role}. "operone nodes" lists its nodes.\n` };
+      return {
+        stdout: `Joined the mesh ${step.meshId} as ${step.role}. "operone nodes" lists its nodes.\n`,
+        ...(step.warning === undefined ? {} : { stderr: `${visible(step.warning)}\n` }),
+      };
   }
+}
+
+function wordsLine({
+  words,
+  changed,
+}: {
+  readonly words: readonly string[];
+  readonly changed?: true | undefined;
+}) {
+  const shown = words.map(visible).join(" ");
+  return changed === true
+    ? `The connection broke, so the safety words are new: ${shown}. Compare these with the other machine's`
+    : `Safety words: ${shown}. "operone invites" and "operone pending" on the other machine must show the same`;
 }
 
 export function renderPending({ pending }: { readonly pending: readonly PendingOut[] }): CliOutput {
@@ -73,18 +89,6 @@ export function renderPending({ pending }: { readonly pending: readonly PendingO
       return `${id}  ${what} (${peerId}${from}), ${active ? "waits" : "failed"} for ${spanOf(ageMs)}${shown}\n    ${visible(reason)}`;
     }),
   );
-}
-
-export function renderAllowed({
-  role,
-  peerId,
-}: {
-  readonly role: RoleName;
-  readonly peerId?: string | undefined;
-}): CliOutput {
-  const who = peerId === undefined ? "Other nodes" : `The node ${peerId}`;
-  const warning = role === "admin" ? " An admin of the mesh can now run anything on this machine." : "";
-  return lines(`${who} may be at most ${role} on this node.${warning}`);
 }
 
 export function renderNodes({ nodes }: { readonly nodes: readonly NodeOut[] }): CliOutput {
@@ -124,8 +128,9 @@ export function renderNodes({ nodes }: { readonly nodes: readonly NodeOut[] }): 
 
 export function renderPings({ peerId, name, roundTripMs, error }: PingOut): CliOutput {
   const who = visible(name ?? peerId);
-  if (error !== undefined) return { stderr: `${who}: ${visible(error)}\n` };
-  return lines(`${who}  ${roundTripMs?.toFixed(3)} ms`);
+  const label = name === undefined ? who : `${who} (${peerId})`;
+  if (error !== undefined) return { stderr: `${label}: ${visible(error)}\n` };
+  return lines(`${label}  ${roundTripMs?.toFixed(3)} ms`);
 }
 
 export function renderEvent(event: {
@@ -134,10 +139,12 @@ export function renderEvent(event: {
   readonly peerId: string;
   readonly name?: string | undefined;
   readonly role?: string | undefined;
+  readonly words?: readonly string[] | undefined;
 }): CliOutput {
   const who = event.name === undefined ? event.peerId : `${visible(event.name)} (${event.peerId})`;
   const as = event.role === undefined ? "" : ` as ${event.role}`;
-  return lines(`${moment(event.atMs)}  ${event.event}  ${who}${as}`);
+  const words = event.words === undefined ? "" : `, safety words: ${event.words.map(visible).join(" ")}`;
+  return lines(`${moment(event.atMs)}  ${event.event}  ${who}${as}${words}`);
 }
 
 export function renderMesh(mesh: {

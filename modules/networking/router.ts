@@ -1,12 +1,15 @@
 /** Finds the nodes that a selector means, and sends the call to them. */
 import type { Answer } from "../../src/kernel/call.ts";
 import { errorBody, OperoneError } from "../../src/kernel/error.ts";
-import type { RoutedCall, Router, RouteTarget } from "../../src/kernel/ports.ts";
+import type { Clock, RoutedCall, Router, RouteTarget } from "../../src/kernel/ports.ts";
 import { hasLabels, type Labels, parseSelector, selectsMany } from "../../src/kernel/selector.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
+import type { RoleName } from "../access/contract.ts";
+import { boundedAnswer } from "./answer-limit.ts";
+import { checkedAnswer } from "./answer-shape.ts";
 import { claimsFor } from "./claims.ts";
-import { findNode } from "./lookup.ts";
 import { merged } from "./merged.ts";
+import type { NamePins } from "./name-pins.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 
 /** A node of the mesh as the router sees it; this one is among them. */
@@ -14,7 +17,10 @@ export interface KnownNode {
   readonly peerId: string;
   /** Absent until the node has told it. */
   readonly name: string | undefined;
+  /** Its own word. */
   readonly labels: Labels;
+  /** In the mesh. */
+  readonly role: RoleName;
   readonly self: boolean;
   readonly connected: boolean;
   /** Milliseconds of the last round trip; absent while it is not connected. */
@@ -25,6 +31,8 @@ export interface RouterOptions {
   nodes(): readonly KnownNode[];
   /** Those with this name or peer id, without looking at all the others: nearly every call is for one. */
   named(ref: string): readonly KnownNode[];
+  readonly names: Pick<NamePins, "find" | "isOwn" | "namesOf">;
+  readonly clock: Clock;
   /** The way to call that node. */
   calls(peerId: string): Pick<PeerCalls, "call" | "reach">;
   readonly local: Pick<KernelView, "call">;
@@ -54,34 +62,45 @@ export class MeshRouter implements Router {
   async route(selector: string, routed: RoutedCall): Promise<Answer> {
     const parsed = parseSelector(selector);
     if (parsed.kind === "one") return await this.#one(this.#find(parsed.name), routed);
-    const found = bestFirst(this.#use.nodes(), parsed.labels);
+    const isAll = parsed.kind === "many" && Object.keys(parsed.labels).length === 0;
+    const found = isAll ? this.#use.nodes() : bestFirst(this.#use.nodes(), parsed.labels);
     if (found.length === 0) throw this.#none(selector);
     if (parsed.kind === "any") return await this.#any(selector, found, routed);
     const { callId } = routed.call;
     return { gives: "items", callId, items: this.#many(found.toSorted(byName), routed) };
   }
 
-  /** @throws OperoneError as `findNode` */
+  /** @throws OperoneError as `NamePins.find` */
   #find(ref: string): KnownNode {
     const named = this.#use.named(ref);
-    const [node] = named;
-    return node !== undefined && named.length === 1 ? node : findNode(this.#use.nodes(), ref);
+    return this.#use.names.find(named.length === 1 ? named : this.#use.nodes(), ref);
+  }
+
+  /** A name is in it only when it is this node's alone, and was no other node's before: grants count by it. */
+  #targetOf({ peerId, name }: KnownNode): RouteTarget {
+    const { named, names } = this.#use;
+    const counts = name !== undefined && named(name).length === 1 && names.isOwn(name, peerId);
+    const told = [...names.namesOf(peerId), ...(name === undefined ? [] : [name])];
+    return { peerId, names: new Set(counts ? [peerId, name] : [peerId]), alsoDenied: new Set(told) };
   }
 
   async #one(node: KnownNode, { call, operation, permit }: RoutedCall): Promise<Answer> {
-    const target = targetOf(node);
+    const target = this.#targetOf(node);
     if (!node.self) permit(target);
     if (node.self) return await this.#use.local.call(call);
-    const { signal, callId, idempotencyKey, bytes, messages, onProgress } = call;
-    return await this.#use.calls(node.peerId).call(operation.id, call.input, {
-      signal,
-      callId,
-      claims: claimsFor(target, call, this.#use.version),
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(messages === undefined ? {} : { messages }),
-      ...(onProgress === undefined ? {} : { onProgress }),
-    });
+    const { callId, idempotencyKey, bytes, messages } = call;
+    const name = node.name ?? node.peerId;
+    const answer = await boundedAnswer(this.#use.clock, { call, operation, name }, (limited) =>
+      this.#use.calls(node.peerId).call(operation.id, call.input, {
+        ...limited,
+        callId,
+        claims: claimsFor(target, call, this.#use.version),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        ...(bytes === undefined ? {} : { bytes }),
+        ...(messages === undefined ? {} : { messages }),
+      }),
+    );
+    return checkedAnswer(answer, operation, name);
   }
 
   /** The first that can be reached and where it is allowed. Nothing was sent to one that cannot be reached. */
@@ -89,7 +108,7 @@ export class MeshRouter implements Router {
     let last: unknown;
     for (const node of found) {
       try {
-        if (!node.self) routed.permit(targetOf(node));
+        if (!node.self) routed.permit(this.#targetOf(node));
         if (!node.self) await this.#use.calls(node.peerId).reach(routed.call.signal);
       } catch (error) {
         last = error;
@@ -131,20 +150,24 @@ export class MeshRouter implements Router {
     });
     return new OperoneError(
       "not_found",
-      `No node has the labels of "${selector}"; there are: ${labels.slice(0, 10).join("; ")}`,
+      `No node that is operator or admin in the mesh has the labels of "${selector}"; there are: ${labels.slice(0, 10).join("; ")}`,
     );
   }
 }
 
-function targetOf({ peerId, name }: KnownNode): RouteTarget {
-  return { peerId, names: new Set(name === undefined ? [peerId] : [peerId, name]) };
+/**
+ * Labels are a node's own word, so they and `any` must not lead a call to one that is let in to see and no more: it
+ * could draw to itself what was meant for others.
+ */
+function isTrusted({ role, self }: KnownNode): boolean {
+  return self || role !== "observer";
 }
 
 /** This node before all others, then the nearest, then those that are not connected. */
 function bestFirst(nodes: readonly KnownNode[], labels: Labels): readonly KnownNode[] {
   const distance = ({ self, connected, roundTripMs = 1_000 }: KnownNode) =>
     self ? -1 : connected ? roundTripMs : Number.POSITIVE_INFINITY;
-  const fitting = nodes.filter((node) => hasLabels(node.labels, labels));
+  const fitting = nodes.filter((node) => hasLabels(node.labels, labels) && isTrusted(node));
   return fitting.toSorted((a, b) => {
     const [near, far] = [distance(a), distance(b)];
     return near === far ? byId(a, b) : near - far;

@@ -7,9 +7,13 @@ export const RoleName = v.picklist(roleNames);
 /** A name or a peer id. (`node` says where an operation runs; this says which node it is about.) */
 export const PeerRef = v.pipe(v.string(), v.nonEmpty(), v.maxLength(128));
 
+/** What could be read as a peer id in another spelling (base58, base32 or base36) is no name. */
+const peerIdForm = /^(?:12d3|qm|1a|16u|bafz|k51|k2k4)[a-z0-9]{40,}$/;
+
 export const NodeName = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "use 1 to 63 lower-case letters, digits and inner hyphens"),
+  v.check((name) => !peerIdForm.test(name), "a name must not look like a peer id"),
 );
 
 export const NodeOut = v.strictObject({
@@ -49,6 +53,10 @@ export const InviteOut = v.strictObject({
   /** Peer id. */
   usedBy: v.optional(v.string()),
   usedAtMs: v.optional(v.number()),
+  /** What the node that used it calls itself. */
+  usedByName: v.optional(v.string()),
+  /** Safety words: that node showed the same. Until this one starts again. */
+  words: v.optional(v.array(v.string())),
   failedAttempts: v.number(),
 });
 export type InviteOut = v.InferOutput<typeof InviteOut>;
@@ -71,10 +79,22 @@ export const JoinStepOut = v.variant("step", [
   v.strictObject({ step: v.literal("connecting"), address: v.string() }),
   v.strictObject({ step: v.literal("connected"), address: v.string(), encryption: v.string() }),
   /** The same on both machines, or somebody sits between them. */
-  v.strictObject({ step: v.literal("words"), words }),
+  v.strictObject({
+    step: v.literal("words"),
+    words,
+    /** Others were shown before, and the connection broke. */
+    changed: v.optional(v.literal(true)),
+  }),
   v.strictObject({ step: v.literal("waiting"), reason: v.string() }),
   v.strictObject({ step: v.literal("retrying"), reason: v.string(), delayMs: v.number() }),
-  v.strictObject({ step: v.literal("joined"), meshId: v.string(), role: RoleName, inviter: v.string() }),
+  v.strictObject({
+    step: v.literal("joined"),
+    meshId: v.string(),
+    role: RoleName,
+    inviter: v.string(),
+    /** Another node has this one's name. */
+    warning: v.optional(v.string()),
+  }),
 ]);
 export type JoinStepOut = v.InferOutput<typeof JoinStepOut>;
 
@@ -95,6 +115,17 @@ export const PendingOut = v.strictObject({
 });
 export type PendingOut = v.InferOutput<typeof PendingOut>;
 
+/** Who was let in or turned away. */
+export const Answered = v.strictObject({
+  direction: v.picklist(["in", "out"]),
+  peerId: v.string(),
+  name: v.optional(v.string()),
+  role: RoleName,
+  /** Whether the code was proven, and so is spent. */
+  proven: v.boolean(),
+});
+export type Answered = v.InferOutput<typeof Answered>;
+
 export const PingOut = v.strictObject({
   peerId: v.string(),
   name: v.optional(v.string()),
@@ -109,6 +140,8 @@ export const EventOut = v.strictObject({
   peerId: v.string(),
   name: v.optional(v.string()),
   role: v.optional(RoleName),
+  /** Safety words, of a node that joined by an invite of this one. */
+  words: v.optional(v.array(v.string())),
 });
 
 export const MeshOut = v.strictObject({

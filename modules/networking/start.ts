@@ -3,13 +3,16 @@ import { join } from "node:path";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Clock, Files, Host, Log, NodeNames, Random, Router } from "../../src/kernel/ports.ts";
+import { parseSelector } from "../../src/kernel/selector.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import type { AuditChain } from "../access/contract.ts";
 import { networkingChecks } from "./checks.ts";
 import type { NetworkingConfig } from "./module.ts";
+import { NamePins } from "./name-pins.ts";
 import type { Networking } from "./networking.ts";
 import type { MakeTransport } from "./open.ts";
 import { tcpProbe } from "./port-probe.ts";
+import { type KnownNode, MeshRouter } from "./router.ts";
 import type { NetworkingParts, NetworkingState } from "./state.ts";
 
 /** The doors should answer before anything of this is loaded. Real time, because the load is real. */
@@ -61,7 +64,7 @@ export function startNetworking(input: NetworkingInput, transports?: MakeTranspo
     for (const close of closers.toReversed()) close();
   });
   for (const check of networkingChecks(parts)) use.checks.add(check);
-  return { state: parts, ready, services: { router: routerOf(parts, () => networking, use.names) } };
+  return { state: parts, ready, services: { router: routerOf(parts, () => networking, routerAlone(input)) } };
 }
 
 /** Ready when the mesh of the last run listens again; without one at once. */
@@ -86,24 +89,61 @@ function resumed({ use }: NetworkingInput, parts: NetworkingState) {
 }
 
 /** A call for another node that comes before the mesh is up waits for it. */
-function routerOf(needed: NetworkingState, now: () => Networking | undefined, names: NodeNames): Router {
+function routerOf(needed: NetworkingState, now: () => Networking | undefined, alone: MeshRouter): Router {
   return {
     isLocal(selector) {
-      const active = now()?.active;
-      // In no mesh, or removed from it, there is nobody else who could be called so.
-      if (active?.ledger.roster.isMember(active.peerId) !== true) return names.all.has(selector);
-      return active.router.isLocal(selector);
+      return (routerIn(now()) ?? alone).isLocal(selector);
     },
     async route(selector, routed) {
       const { networking } = await needed();
-      const { active } = networking;
-      if (active !== undefined) return await active.router.route(selector, routed);
+      const router = routerIn(networking);
+      if (router !== undefined) return await router.route(selector, routed);
+      if (parseSelector(selector).kind !== "one") return await alone.route(selector, routed);
       throw new OperoneError(
         "unavailable",
         `The node "${selector}" cannot be reached: this node is in no mesh; "operone invite" makes one, "operone join CODE" enters one`,
       );
     },
   };
+}
+
+/** In no mesh, or removed from it, there is nobody else who could be meant. */
+function routerIn(networking: Networking | undefined): MeshRouter | undefined {
+  const active = networking?.active;
+  return active?.ledger.roster.isMember(active.peerId) === true ? active.router : undefined;
+}
+
+/** For a node that knows only itself: `any` and `all` are this one. */
+function routerAlone({ config, use: { clock, host, kernel, names } }: NetworkingInput): MeshRouter {
+  const self = (): KnownNode => ({
+    peerId: names.name(),
+    name: names.name(),
+    role: "observer",
+    labels: labelsOf(config, host),
+    self: true,
+    connected: true,
+    roundTripMs: undefined,
+  });
+  return new MeshRouter({
+    nodes: () => [self()],
+    named: (ref) => (names.all.has(ref) ? [self()] : []),
+    // Nobody else could have had the name, so nothing of it is kept.
+    names: new NamePins({ read: () => new Map(), write: () => {} }),
+    clock,
+    calls: () => {
+      throw new OperoneError("internal", "There is no other node to call");
+    },
+    local: kernel,
+    version: host.version,
+  });
+}
+
+/** For selectors. */
+export function labelsOf(
+  { labels }: Pick<NetworkingConfig, "labels">,
+  { os, cpu }: Pick<Host, "os" | "cpu">,
+) {
+  return { os, cpu, ...labels };
 }
 
 /** Files of networking in its part of the data directory. */

@@ -36,7 +36,7 @@ test("the migrations lead to the very tables that the queries are written agains
   const real = new Database(":memory:");
   for (const { sql } of migrations) real.run(sql);
   expect(shapeOf(real)).toEqual(shapeOf(wanted));
-  expect((shapeOf(real) as unknown[]).length).toBe(5);
+  expect((shapeOf(real) as unknown[]).length).toBe(6);
 });
 
 test("a directory of a newer operone is refused, and left as it is", () => {

@@ -54,6 +54,14 @@ export const membership = sqliteTable("membership", {
   mesh: text().notNull(),
   joinedAtMs: integer("joined_at_ms").notNull(),
   cap: text({ enum: roleNames }).notNull(),
+  /** The recovery phrase may not have reached anybody. */
+  phraseUnconfirmed: integer("phrase_unconfirmed", { mode: "boolean" }).notNull().default(false),
+});
+
+/** Whose name it is: the first node that was known by it. */
+export const namePins = sqliteTable("name_pins", {
+  name: text().primaryKey(),
+  peer: text().notNull(),
 });
 
 /** Of single nodes, before the one of all. */

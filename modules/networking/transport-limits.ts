@@ -19,11 +19,15 @@ export interface TransportLimits {
   readonly connectionsPerPeerMax: number;
   /** Connections of peers that are enrolling. */
   readonly enrollingMax: number;
-  /** An enrolling peer must be a member by then. */
+  /** And of one host. */
+  readonly enrollingPerHostMax: number;
+  /** An enrolling peer must be a member by then, or have proven its code and wait for a person. */
   readonly enrollingTimeoutMs: number;
   /** All that an enrolling peer may send over its connection, and the streams that it may open, one after the other. */
   readonly enrollingBytesMax: number;
   readonly enrollingStreamsMax: number;
+  /** What one that has proven its code may send: a roster of 4 MiB, or a day of answers that it is still there. */
+  readonly provenBytesMax: number;
   /** Streams over one connection, all protocols together. */
   readonly streamsPerConnectionMax: number;
   /** A question goes to the other end this often, and a connection without an answer for `answerTimeoutMs` is ended. */
@@ -45,9 +49,11 @@ export const transportLimits: TransportLimits = {
   connectionsMax: 512,
   connectionsPerPeerMax: 4,
   enrollingMax: 16,
+  enrollingPerHostMax: 4,
   enrollingTimeoutMs: 15_000,
   enrollingBytesMax: 64 * 1024,
   enrollingStreamsMax: 8,
+  provenBytesMax: 5 * 1024 * 1024,
   streamsPerConnectionMax: 1_024,
   keepaliveMs: 5_000,
   answerTimeoutMs: 10_000,

@@ -68,6 +68,11 @@ export interface Transport {
   links(): readonly Link[];
   /** Asks `admit` again: the peer's connections end, or become those of a member. */
   readmit(peerId: string): void;
+  /**
+   * A peer that is enrolling has proven its code: from now on its connection may stay for so long, whatever it had left,
+   * and carry a roster. For a member, and for one without a connection, it changes nothing.
+   */
+  prolong(peerId: string, stayMs: number): void;
   /** Ends every connection of the peer. Its channels are reset. */
   hangUp(peerId: string): void;
   /** Ends every connection and listens no more. */

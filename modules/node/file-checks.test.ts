@@ -29,12 +29,12 @@ async function findings(changed: Readonly<Record<string, Partial<FileFacts>>> = 
       },
     },
   };
-  const found: Record<string, Finding> = {};
+  const found: Record<string, Finding | undefined> = {};
   for (const { name, run } of fileChecks(use)) found[name] = await run(new AbortController().signal);
   return found;
 }
 
-const failing = (found: Readonly<Record<string, Finding>>) =>
+const failing = (found: Readonly<Record<string, Finding | undefined>>) =>
   Object.keys(found).filter((name) => found[name]?.verdict !== "ok");
 
 test("a healthy data directory has nothing to mend", async () => {

@@ -27,19 +27,25 @@ const doctor = op({
   examples: [{ input: {}, output: { running: true } }],
   async run({ checks }, _, { signal, progress }) {
     const done: v.InferOutput<typeof CheckOut>[] = [];
-    for (const check of checks.all()) {
+    const all = checks.all();
+    for (const [at, check] of all.entries()) {
       signal.throwIfAborted();
-      done.push(await checked(check, signal));
-      progress({ done: done.length, total: checks.all().length });
+      const found = await checked(check, signal);
+      if (found !== undefined) done.push(found);
+      progress({ done: at + 1, total: all.length });
     }
     return { running: true as const, checks: done };
   },
 });
 
 /** A check that itself fails is a finding, and keeps none of the others from being made. */
-async function checked({ name, run }: Check, signal: AbortSignal): Promise<v.InferOutput<typeof CheckOut>> {
+async function checked(
+  { name, run }: Check,
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof CheckOut> | undefined> {
   try {
-    return { name, ...(await run(signal)) };
+    const finding = await run(signal);
+    return finding === undefined ? undefined : { name, ...finding };
   } catch (error) {
     const found = `could not be checked: ${error instanceof Error ? error.message : String(error)}`;
     return { name, verdict: "failure", found, fix: "see the node's log (operone logs)" };

@@ -53,6 +53,7 @@ const status = op({
 
 const health = op({
   name: "health",
+  audited: false,
   summary: "Answer as long as the node lives",
   effect: "read",
   needs: [],
@@ -65,6 +66,7 @@ const health = op({
 
 const ready = op({
   name: "ready",
+  audited: false,
   summary: "Say whether every module that the node needs is ready",
   effect: "read",
   needs: [],
@@ -102,6 +104,7 @@ const modules = op({
 
 const version = op({
   name: "version",
+  audited: false,
   summary: "Show the version of this node",
   effect: "read",
   needs: [],

@@ -31,7 +31,7 @@ test("a status fits on a screen and names what is not ready", () => {
     "pi is degraded: operone 1.0.0, process 7, up 1 min 1 s
       data      /d
       listens   /d/operone.sock
-      memory    30 MB, 1 calls running
+      memory    30 MB, 1 call running
       modules   access shell (failed)
     "
   `);

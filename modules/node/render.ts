@@ -30,7 +30,7 @@ export function renderStatus(status: StatusOut): CliOutput {
     `${status.name} is ${status.state}: operone ${status.version}, process ${status.pid}, up ${span(status.uptimeMs)}`,
     `  data      ${status.dataDirectory}`,
     `  listens   ${status.addresses.join("  ")}`,
-    `  memory    ${(status.memoryBytes / 1e6).toFixed(0)} MB, ${status.callsInFlight} calls running`,
+    `  memory    ${(status.memoryBytes / 1e6).toFixed(0)} MB, ${status.callsInFlight} ${status.callsInFlight === 1 ? "call" : "calls"} running`,
     `  modules   ${modules.join(" ")}`,
   ]);
 }

@@ -60,6 +60,9 @@ export const commands: readonly Command[] = [
   {
     words: "doctor",
     summary: "Check this machine and the data directory, each with a verdict and a fix",
+    options: {
+      node: { type: "string", value: "NODE", summary: "Check another node of the mesh; this one must run" },
+    },
     run: async (input) => (await import("./doctor.ts")).doctor(input),
   },
   {

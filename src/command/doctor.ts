@@ -17,9 +17,13 @@ interface Check extends Finding {
 const freeBytesWanted = 256 * 1024 * 1024;
 const socketTimeoutMs = 1_000;
 
-export async function doctor({ directory, json, terminal }: CommandInput): Promise<number> {
+export async function doctor({ directory, json, text, terminal }: CommandInput): Promise<number> {
   const paths = dataPaths(directory);
-  if (isLocked(paths)) return await runOperation(directory, ["doctor", ...(json ? ["--json"] : [])]);
+  const node = text("node");
+  if (node !== undefined || isLocked(paths)) {
+    const where = node === undefined ? [] : [`--node=${node}`];
+    return await runOperation(directory, ["doctor", ...where, ...(json ? ["--json"] : [])]);
+  }
   const checks = await offlineChecks(paths);
   const failed = checks.some((check) => check.verdict === "failure");
   if (json) terminal.out(`${JSON.stringify({ running: false, checks })}\n`);

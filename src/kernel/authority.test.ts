@@ -6,6 +6,7 @@ import {
   authorityOf,
   type Decision,
   decide,
+  forbids,
   type Grant,
   holds,
   type Permission,
@@ -168,4 +169,18 @@ test("the order of grants and of sets changes nothing", () => {
       assert.equal(decide(context(sets), readData), decide(context(reversed), readData));
     }),
   );
+});
+
+test("only a live deny forbids: that no grant allows it is no such thing, and the owner is never forbidden anything", () => {
+  const deny = (scope: unknown, more: Partial<Grant> = {}) =>
+    allow("fs.read", scope, { decision: "deny", ...more });
+  assert.equal(forbids(context([[]]), readData), false);
+  assert.equal(forbids(context([[allow("fs.read", "*")]]), readData), false);
+  assert.equal(forbids(context([[deny({ paths: ["/data"] })]]), readData), true);
+  assert.equal(forbids(context([[deny({ paths: ["/notes"] })]]), readData), false);
+  assert.equal(forbids(context([[deny("*", { expiresAtMs: 1_000 })]]), readData), false);
+  assert.equal(forbids(context([[deny("*", { nodes: ["other"] })]]), readData), false);
+  assert.equal(forbids(context([[allow("*", "*")], [deny("*")]]), readData), true);
+  assert.equal(forbids(context(["owner"]), readData), false);
+  assert.equal(forbids(context([[deny("*")]]), { permission: "no.such" }), false);
 });

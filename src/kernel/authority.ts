@@ -62,6 +62,13 @@ export interface ScopeRequest {
   readonly request?: unknown;
 }
 
+/** What an operation may ask when it says which rights an input needs, where there is more than one way to have them. */
+export interface Rights {
+  decide(request: ScopeRequest): Decision;
+  /** Whether a deny covers it, so that no other way may be looked for. */
+  forbids(request: ScopeRequest): boolean;
+}
+
 /** What a handler may ask while it runs, for requests that are known only then (a resolved path). */
 export interface Authority {
   /** Throws `forbidden`, naming the holder and the permission, unless every grant set allows it. */
@@ -106,6 +113,23 @@ export function decide(context: AuthorityContext, { permission: name, request }:
   const decisions = context.sets.map((set) => decideSet(context, set, name, permission, request));
   if (decisions.includes("deny")) return "deny";
   return decisions.includes("ask") ? "ask" : "allow";
+}
+
+/** Whether a live deny of some set covers it. That no grant allows it is no such thing. */
+export function forbids(context: AuthorityContext, { permission: name, request }: ScopeRequest): boolean {
+  const permission = context.permissions.get(name);
+  if (permission === undefined) return false;
+  return context.sets.some(
+    (set) =>
+      !set.owner &&
+      set.grants.some(
+        (grant) =>
+          grant.decision === "deny" &&
+          names(grant, name, permission) &&
+          alive(grant, context) &&
+          covers(permission, grant, request),
+      ),
+  );
 }
 
 export function authorityOf(context: AuthorityContext): Authority {

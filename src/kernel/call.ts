@@ -14,6 +14,8 @@ export interface Call {
   readonly sets: readonly GrantSet[];
   /** Aborted when the caller goes away or loses its rights. */
   readonly signal: AbortSignal;
+  /** Aborted when the caller's credential ends. Outlives the call. Absent: nobody here can tell. */
+  readonly revoked?: AbortSignal;
   /** Whose share of the calls in flight it uses; absent: the caller's. All callers of one other node share one. */
   readonly sharedBy?: string;
   /** Unique; made by the dispatcher when absent. Both ends of a mesh call audit the same one. */
@@ -28,6 +30,9 @@ export interface Call {
   readonly messages?: AsyncIterable<unknown>;
   readonly onProgress?: (progress: Progress) => void;
 }
+
+/** The `note` of the progress that tells a calling node that a person is asked now, which can take long. */
+export const waitingForPerson = "waiting for a person's approval";
 
 /**
  * One answer. `callId` is for the response's headers and for messages about this call.

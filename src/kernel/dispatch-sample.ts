@@ -41,6 +41,7 @@ const operations: readonly Operation[] = [
   define({ ...base, name: "kill", effect: "destroy", run: (_, { word }) => word }),
   define({ ...base, name: "hidden", effect: "read", surfaces: ["cli"], run: () => "x" }),
   define({ ...base, name: "far", effect: "read", surfaces: ["http", "mesh"], run: () => "from here" }),
+  define({ ...base, name: "far-save", effect: "write", surfaces: ["mesh"], run: (_, { word }) => word }),
   define({
     ...base,
     name: "far-items",

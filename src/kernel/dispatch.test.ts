@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Grant } from "./authority.ts";
-import type { Call } from "./call.ts";
+import { type Call, waitingForPerson } from "./call.ts";
 import { digestOf } from "./digest.ts";
 import { dispatchLimits, type Runnable } from "./dispatch.ts";
 import { collect, setUp } from "./dispatch-sample.ts";
@@ -275,4 +275,19 @@ test("a stop ends the calls that wait for a person at once, and lets those that 
   assert.equal(dispatcher.callsInFlight(), 1);
   dispatcher.abortAll();
   await running;
+});
+
+test("a calling node hears that a person is asked, and of a read nobody is", async () => {
+  const notes: unknown[] = [];
+  const policy = simulatedPolicy(async () => {});
+  const { call } = setUp({ policy: () => policy });
+  const options = {
+    surface: "mesh",
+    grants: [{ permission: "t.use", scope: "*", decision: "ask" }],
+    onProgress: ({ note }: { readonly note?: string }) => void notes.push(note),
+  } as const;
+  await call("far-save", options);
+  assert.deepEqual(notes, [waitingForPerson]);
+  await assert.rejects(call("far", options), { code: "forbidden" });
+  assert.equal(policy.requests.length, 1);
 });

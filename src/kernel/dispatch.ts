@@ -9,19 +9,20 @@ import {
   authorityOf,
   decide,
   forbidden,
+  forbids,
   holds,
   type Permission,
   type ScopeRequest,
 } from "./authority.ts";
-import type { Answer, Call } from "./call.ts";
+import { type Answer, type Call, waitingForPerson } from "./call.ts";
 import { OperoneError } from "./error.ts";
 import { type Idempotency, idempotency } from "./idempotency.ts";
 import type { ModuleState } from "./module.ts";
-import type { CallContext } from "./operation.ts";
+import type { Awaitable, CallContext } from "./operation.ts";
 import type { Clock, Journal, Log, Policy, Random, Router, RouteTarget } from "./ports.ts";
 import { Admitted, createRecorder, type Recorder } from "./recorder.ts";
-import { failureOf, guarded, InFlight } from "./running.ts";
-import { selectsMany } from "./selector.ts";
+import { failureOf, InFlight } from "./running.ts";
+import { routerFor, sentAnswer } from "./sent-call.ts";
 import { type Statistics, statistics } from "./statistics.ts";
 import type { OperationTable } from "./view.ts";
 
@@ -123,7 +124,10 @@ async function dispatch(engine: Engine, admitted: Admitted): Promise<Answer> {
   if (call.node !== undefined && !isLocal(engine, call.node)) return route(engine, admitted, call.node);
   assertHolds(engine, admitted, authority);
   admitted.input = validate(admitted);
-  const requests = scopeOf(engine, admitted);
+  const scope = scopeOf(admitted);
+  // Almost every operation knows it at once, and waits for nothing.
+  const requests = scope instanceof Promise ? await scope : scope;
+  assertNoneDenied(engine, admitted, requests);
   const asked = requests.filter((request) => decide(authority, request) === "ask");
   const answer = () => perform(engine, admitted, asked);
   if (call.idempotencyKey === undefined) return answer();
@@ -169,7 +173,7 @@ async function route(engine: Engine, admitted: Admitted, selector: string): Prom
   const { call, operation, run, authority } = admitted;
   // Whoever may do it nowhere does not even learn which nodes there are.
   assertHolds(engine, admitted, { ...authority, where: "anywhere" });
-  const router = routerFor(engine, admitted, selector);
+  const router = routerFor(engine.options.router(), admitted, selector);
   const permit = ({ names }: RouteTarget) =>
     assertHolds(engine, admitted, { ...authority, nodeNames: names, where: "elsewhere" });
   const parsed = v.safeParse(operation.input, call.input ?? {});
@@ -187,52 +191,7 @@ async function route(engine: Engine, admitted: Admitted, selector: string): Prom
     run.release();
     return answer;
   }
-  return sentAnswer(engine, admitted, answer, finish);
-}
-
-/** @throws OperoneError `invalid_input` for what only runs here, `unavailable` without a mesh */
-function routerFor(engine: Engine, { call, operation }: Admitted, selector: string): Router {
-  if (!operation.surfaces.includes("mesh")) {
-    throw new OperoneError(
-      "invalid_input",
-      `"${operation.id}" runs only on the node that is asked; leave out the node "${selector}"`,
-    );
-  }
-  const streams = call.bytes !== undefined || call.messages !== undefined || operation.takes === "messages";
-  if (selectsMany(selector) && (streams || operation.gives === "bytes")) {
-    const what = streams ? `takes ${operation.takes}` : "gives bytes";
-    throw new OperoneError(
-      "invalid_input",
-      `"${operation.id}" ${what}, so it runs on one node at a time, and "${selector}" means many; name one`,
-    );
-  }
-  const router = engine.options.router();
-  if (router !== undefined) return router;
-  throw new OperoneError(
-    "unavailable",
-    `The node "${selector}" cannot be reached: this node has joined no mesh`,
-  );
-}
-
-function sentAnswer(
-  { options }: Engine,
-  { run }: Admitted,
-  answer: Exclude<Answer, { gives: "value" }>,
-  finish: (failure: OperoneError | undefined) => Promise<void>,
-): Answer {
-  const guard = <T>(source: AsyncIterable<T>) =>
-    guarded(source[Symbol.asyncIterator](), run, options.log, finish);
-  if (answer.gives === "items") return { ...answer, items: guard(answer.items) };
-  const { bytes, discard } = answer;
-  return {
-    ...answer,
-    bytes: { ...bytes, open: (range) => guard(bytes.open(range)) },
-    discard() {
-      discard?.();
-      void finish(undefined);
-      run.release();
-    },
-  };
+  return sentAnswer(engine.options.log, admitted, answer, finish);
 }
 
 function validate({ operation, call }: Admitted): unknown {
@@ -241,11 +200,17 @@ function validate({ operation, call }: Admitted): unknown {
   return parsed.output;
 }
 
-function scopeOf(engine: Engine, admitted: Admitted): readonly ScopeRequest[] {
-  const requests = admitted.operation.scope(admitted.input);
+function scopeOf({ operation, input, authority }: Admitted): Awaitable<readonly ScopeRequest[]> {
+  return operation.scope(input, {
+    decide: (request) => decide(authority, request),
+    forbids: (request) => forbids(authority, request),
+  });
+}
+
+/** @throws OperoneError `forbidden` */
+function assertNoneDenied(engine: Engine, admitted: Admitted, requests: readonly ScopeRequest[]): void {
   const refused = requests.find((request) => decide(admitted.authority, request) === "deny");
   if (refused !== undefined) throw denied(engine, admitted, admitted.digest(), refused);
-  return requests;
 }
 
 async function perform(engine: Engine, admitted: Admitted, asked: readonly ScopeRequest[]): Promise<Answer> {
@@ -286,12 +251,20 @@ class Context implements CallContext {
     return this.#admitted.call.caller;
   }
 
+  get sharedBy() {
+    return this.#admitted.call.sharedBy;
+  }
+
   get authority() {
     return authorityOf({ ...this.#admitted.authority, approved: this.#approved });
   }
 
   get signal() {
     return this.#admitted.run.signal;
+  }
+
+  get revoked() {
+    return this.#admitted.call.revoked;
   }
 
   get bytes() {
@@ -318,15 +291,18 @@ async function askFor(engine: Engine, admitted: Admitted, requests: readonly Sco
       `"${operation.id}" needs a person's approval, and what streams in with the call cannot be shown before it runs; call it without, for example with a JSON body alone`,
     );
   }
+  if (call.surface === "mesh" && operation.effect === "read") throw notAsked(operation.id);
   const request = {
     callId: run.callId,
     caller: call.caller,
+    ...(call.sharedBy === undefined ? {} : { sharedBy: call.sharedBy }),
     operation: operation.id,
     effect: operation.effect,
     requests,
-    preview: operation.preview(input),
+    preview: await operation.preview(input),
     inputDigest: admitted.digest(),
   };
+  if (call.surface === "mesh") call.onProgress?.({ done: 0, note: waitingForPerson });
   try {
     await run.race(policy.approve(request, run.signal));
   } catch (error) {
@@ -334,6 +310,14 @@ async function askFor(engine: Engine, admitted: Admitted, requests: readonly Sco
       engine.recorder.denial(admitted, admitted.digest());
     throw error;
   }
+}
+
+/** A person's attention is worth more than a look from elsewhere. */
+function notAsked(id: string): OperoneError {
+  return new OperoneError(
+    "forbidden",
+    `"${id}" only reads, and no person here is asked for what another node wants to read; the right for it must be an "allow"`,
+  );
 }
 
 function readyModule(engine: Engine, { operation }: Admitted): Runnable | undefined {

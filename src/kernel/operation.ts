@@ -20,7 +20,7 @@
  * travels in a query string.
  */
 import * as v from "valibot";
-import type { Authority, Caller, ScopeRequest } from "./authority.ts";
+import type { Authority, Caller, Rights, ScopeRequest } from "./authority.ts";
 import type { ByteText } from "./byte-text.ts";
 import { type ErrorCode, OperoneError } from "./error.ts";
 
@@ -43,9 +43,13 @@ export interface Progress {
 export interface CallContext<Message = unknown> {
   readonly callId: string;
   readonly caller: Caller;
+  /** Of a call of another node: all its callers have one. */
+  readonly sharedBy?: string | undefined;
   readonly authority: Authority;
   /** Aborted when the caller leaves, the deadline passes or the node stops. Work must end then. */
   readonly signal: AbortSignal;
+  /** Aborted when the caller's credential ends, for work that goes on after the call. Absent: nobody here can tell. */
+  readonly revoked: AbortSignal | undefined;
   progress(progress: Progress): void;
   /** The bytes that came with the call; empty unless the operation takes bytes. Read once. */
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -72,6 +76,20 @@ export interface CliOutput {
   readonly stderr?: string | Uint8Array | ByteText;
 }
 
+/** How a person's terminal becomes messages. */
+export interface TerminalHints {
+  /** Bytes as the terminal sends them. */
+  typed(bytes: Uint8Array): unknown;
+  /** Size in cells; told at the beginning and at each change. */
+  resized(columns: number, rows: number): unknown;
+}
+
+/** Another operation and its input, on the same node. */
+export interface FurtherCall {
+  readonly operation: string;
+  readonly input: unknown;
+}
+
 /** Hints for the command line. All are optional: a verb without them already has a good command. */
 export interface CliHints {
   /** Input keys taken by position. The last may be an array: it takes all remaining words, and all after `--`. */
@@ -82,6 +100,10 @@ export interface CliHints {
   render?(value: unknown): CliOutput;
   /** Exit code taken from a value or from the last item; undefined keeps 0. */
   exit?(value: unknown): number | undefined;
+  /** For messages and items: a person at a terminal types into it. Absent: messages are JSON, one value a line. */
+  readonly terminal?: TerminalHints;
+  /** A further call after a value, made when a person sits at the terminal. */
+  further?(value: unknown): FurtherCall | undefined;
   /** Exit code of the operation's own failures, where the table's codes could be taken for an answer. */
   readonly failureExit?: number;
 }
@@ -118,10 +140,12 @@ export interface Operation<S = unknown> {
   readonly errors: readonly ErrorCode[];
   /** From the end of an `ask` to the answer. 0: no deadline, the handler has limits of its own. */
   readonly deadlineMs: number;
+  /** False for a read that nodes ask of each other all the time and that tells nothing worth a record. */
+  readonly audited: boolean;
   readonly cli: CliHints;
   readonly examples: readonly Example[];
   /** The concrete rights that this input asks for. Default: `needs` without a request. */
-  scope(input: unknown): readonly ScopeRequest[];
+  scope(input: unknown, rights: Rights): Awaitable<readonly ScopeRequest[]>;
   /** Exactly what will happen, for the person who is asked to approve it. Default: the input. */
   preview(input: unknown): unknown;
   run(state: S, input: unknown, context: CallContext): unknown;
@@ -155,12 +179,18 @@ interface Definition<
   readonly message?: M;
   readonly errors?: readonly ErrorCode[];
   readonly deadlineMs?: number;
-  readonly cli?: Omit<CliHints, "render" | "exit"> & {
+  readonly audited?: boolean;
+  readonly cli?: Omit<CliHints, "render" | "exit" | "further" | "terminal"> & {
     render?(value: v.InferOutput<O>): CliOutput;
     exit?(value: v.InferOutput<O>): number | undefined;
+    further?(value: v.InferOutput<O>): FurtherCall | undefined;
+    readonly terminal?: {
+      typed(bytes: Uint8Array): v.InferInput<M>;
+      resized(columns: number, rows: number): v.InferInput<M>;
+    };
   };
   readonly examples?: readonly Example[];
-  scope?(input: v.InferOutput<I>): readonly ScopeRequest[];
+  scope?(input: v.InferOutput<I>, rights: Rights): Awaitable<readonly ScopeRequest[]>;
   preview?(input: v.InferOutput<I>): unknown;
   run(
     state: S,
@@ -201,6 +231,7 @@ export function operationsOf<S>(module: string) {
       message: definition.message ?? v.never(),
       errors: definition.errors ?? [],
       deadlineMs: definition.deadlineMs ?? (gives === "value" ? deadlineMsDefault : 0),
+      audited: definition.audited ?? true,
       cli: (definition.cli ?? {}) as CliHints,
       examples: definition.examples ?? [],
       scope: definition.scope ?? (() => needs.map((permission) => ({ permission }))),
@@ -229,6 +260,7 @@ function assertWellFormed(
     fail("it needs one of several permissions, so its scope must say which");
   if (operation.takes === "messages" && !hasMessage) fail("it takes messages, so it needs a message schema");
   const entries = inputEntries(operation.input);
+  if (!operation.audited && operation.effect !== "read") fail("what writes is always audited");
   if (entries === undefined) fail("its input must be a v.strictObject");
   for (const name of reservedInputNames) {
     if (entries !== undefined && Object.hasOwn(entries, name)) fail(`the input name "${name}" is reserved`);

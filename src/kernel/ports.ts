@@ -109,6 +109,11 @@ export interface Files {
 }
 export const Files = service<Files>("port.files");
 
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface SpawnOptions {
   /** The program and its arguments; never a shell string. At least one. */
   readonly argv: readonly string[];
@@ -117,6 +122,8 @@ export interface SpawnOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Ended by closing it; "none" is an empty stdin. */
   readonly stdin: "none" | "pipe";
+  /** A terminal as stdin, stdout and stderr, of this size in cells; then `stdin` means nothing. Absent: pipes. */
+  readonly terminal?: TerminalSize;
   /** A pipe as descriptor 3, for what a launcher has to say beside the output. Absent: there is none. */
   readonly report?: true;
 }
@@ -137,6 +144,11 @@ export interface Child {
    */
   readonly stdout: AsyncIterable<Uint8Array>;
   readonly stderr: AsyncIterable<Uint8Array>;
+  /**
+   * There when a terminal was asked for. All output comes by `stdout`, without back-pressure; `closeStdin` types the end
+   * of input (Ctrl-D).
+   */
+  readonly terminal?: { resize(size: TerminalSize): void };
   /** What came through the report; there when it was asked for, and to be read or returned as the others. */
   readonly report?: AsyncIterable<Uint8Array>;
   /** Resolves when the bytes were accepted by the pipe. Rejects with EPIPE when the child closed it. */
@@ -178,7 +190,8 @@ export interface Finding {
 export interface Check {
   /** A few words, unique: `data directory`. */
   readonly name: string;
-  run(signal: AbortSignal): Finding | Promise<Finding>;
+  /** Undefined: it does not concern this node as it is now. */
+  run(signal: AbortSignal): Finding | undefined | Promise<Finding | undefined>;
 }
 
 /** The checks of all modules, run together by whoever asks for a diagnosis. */
@@ -200,6 +213,8 @@ export const Backups = service<Backups>("port.backups");
 export interface ApprovalRequest {
   readonly callId: string;
   readonly caller: Caller;
+  /** As in the call: all callers of one other node share one. */
+  readonly sharedBy?: string;
   readonly operation: string;
   readonly effect: Effect;
   /** The rights that only an `ask` grant covers. */
@@ -231,6 +246,8 @@ export interface AuditRecord {
   readonly durationMs: number;
   /** The selector of a call that was sent to other nodes. */
   readonly node?: string;
+  /** So many calls of one other node, too many for a record each, are in this one. */
+  readonly count?: number;
 }
 
 /** The audit. Filled by the access module. */
@@ -245,6 +262,8 @@ export interface RouteTarget {
   readonly peerId: string;
   /** What it is called in the `nodes` of a grant: its peer id and its name. */
   readonly names: ReadonlySet<string>;
+  /** Further names by which a grant that denies means it: those that it tells, or has told. */
+  readonly alsoDenied?: ReadonlySet<string>;
 }
 
 export interface RoutedCall {

@@ -5,6 +5,7 @@ import { digestOf } from "./digest.ts";
 import { OperoneError } from "./error.ts";
 import type { Operation } from "./operation.ts";
 import type { AuditRecord, Clock, Journal, Log } from "./ports.ts";
+import { RecordBudget } from "./record-budget.ts";
 import type { Running } from "./running.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -70,17 +71,16 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
       throw error;
     }
   };
-  const base = ({ call, operation, run, startedMs, sentTo }: Admitted) => ({
-    callId: run.callId,
-    caller: call.caller,
-    surface: call.surface,
-    operation: operation.id,
-    effect: operation.effect,
-    durationMs: clock.monotonicMs() - startedMs,
-    ...(sentTo === undefined ? {} : { node: sentTo }),
+  const base = (admitted: Admitted) => baseOf(admitted, clock);
+  const budget = new RecordBudget(clock, (sharedBy, count) => {
+    void write(summaryOf(sharedBy, count)).catch(() => {});
   });
+  /** Reads and refusals of another node; what it writes or destroys has its record always. */
+  const hasRecord = ({ call: { surface, sharedBy, caller } }: Admitted) =>
+    surface !== "mesh" || budget.take(sharedBy ?? `${caller.kind} ${caller.id}`);
   return {
     denial(admitted, inputDigest) {
+      if (!hasRecord(admitted)) return;
       void write({ ...base(admitted), inputDigest, kind: "denial", code: "forbidden" }).catch(() => {});
     },
     async intent(admitted) {
@@ -109,13 +109,42 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
         clock.monotonicMs() - admitted.startedMs,
       );
       if (!admitted.run.begun || !isAudited(admitted)) return;
+      if (admitted.operation.effect === "read" && !hasRecord(admitted)) return;
       const record = { ...base(admitted), inputDigest: admitted.digest(), kind: "outcome", code } as const;
       await write(record).catch(() => {});
     },
   };
 }
 
+function baseOf({ call, operation, run, startedMs, sentTo }: Admitted, clock: Clock) {
+  return {
+    callId: run.callId,
+    caller: call.caller,
+    surface: call.surface,
+    operation: operation.id,
+    effect: operation.effect,
+    durationMs: clock.monotonicMs() - startedMs,
+    ...(sentTo === undefined ? {} : { node: sentTo }),
+  };
+}
+
+function summaryOf(sharedBy: string, count: number): AuditRecord {
+  return {
+    kind: "outcome",
+    callId: "",
+    caller: { kind: "node", id: sharedBy, name: sharedBy },
+    surface: "mesh",
+    operation: "access.audit",
+    effect: "read",
+    inputDigest: "",
+    code: "limited",
+    durationMs: 0,
+    count,
+  };
+}
+
 function isAudited({ operation, call, sentTo }: Admitted): boolean {
   if (sentTo !== undefined) return true;
+  if (!operation.audited && call.surface === "mesh") return false;
   return operation.effect !== "read" || call.caller.kind === "agent" || call.caller.kind === "node";
 }

@@ -8,6 +8,14 @@ export interface CliWriter {
   write(data: string | Uint8Array): Promise<void>;
 }
 
+/** The terminal in the hands of a program elsewhere: no key means anything here. */
+export interface CliTerminal {
+  /** Bytes that were typed, or the size from now on; its size first. */
+  readonly events: AsyncIterable<Uint8Array | { readonly columns: number; readonly rows: number }>;
+  /** Gives it back as it was. Idempotent. */
+  restore(): void;
+}
+
 export interface CliIo {
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly stdout: CliWriter;
@@ -19,6 +27,8 @@ export interface CliIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Hands the terminal over; absent where there is none to hand over. */
+  readonly openTerminal?: () => CliTerminal;
   readFile(path: string): AsyncIterable<Uint8Array>;
   /** Rejects without leaving half a file under that name when the chunks fail. */
   writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;

@@ -2,12 +2,14 @@
  * The command line: words to a call, the answer to text, a failure to one line and an exit code. It knows no socket;
  * the client and the terminal are given.
  */
+import type { Answer } from "../kernel/call.ts";
 import { errorBody, errorCodes, OperoneError } from "../kernel/error.ts";
 import type { Operation } from "../kernel/operation.ts";
 import { selectsMany } from "../kernel/selector.ts";
 import { inputOf, type ParsedCall, parseArguments } from "./arguments.ts";
 import { answered } from "./cli-answer.ts";
 import { type CliIo, isOutputClosed, progressLine, showsProgress } from "./cli-io.ts";
+import { type TypedCall, typedCall } from "./cli-terminal.ts";
 import type { ClientCallOptions, OperationClient } from "./client.ts";
 import { type CommandLine, findCommand } from "./commands.ts";
 import { linesOf } from "./event-stream.ts";
@@ -53,32 +55,82 @@ export async function runCli(options: CliOptions): Promise<number> {
   }
 }
 
-async function callOperation(
-  { client, io }: CliOptions,
+async function callOperation(options: CliOptions, operation: Operation, parsed: ParsedCall): Promise<number> {
+  const base = await wholeInput(options.io, operation, parsed.given);
+  return await perform(options, operation, inputOf(operation, parsed, base), parsed.given);
+}
+
+async function perform(
+  options: CliOptions,
   operation: Operation,
-  parsed: ParsedCall,
+  input: unknown,
+  given: ParsedCall["given"],
 ): Promise<number> {
-  const { given } = parsed;
+  const { client, io } = options;
   const json = given.has("json");
-  const timeout = given.get("timeout");
   const progress = showsProgress(io, json) ? progressLine(io) : undefined;
+  const typed = await typedOf(io, operation, given);
   try {
-    const base = await wholeInput(io, operation, given);
     const node = given.get("node");
-    const idempotencyKey = given.get("idempotency-key");
-    const answer = await client.call(operation.id, inputOf(operation, parsed, base), {
-      signal: io.signal,
-      ...(timeout === undefined ? {} : { deadlineMs: parseDuration(timeout) }),
-      ...(node === undefined ? {} : { node }),
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      ...(await streamOf(io, operation, given, selectsMany(node))),
+    const answer = await client.call(operation.id, input, {
+      ...callOptionsOf(given),
+      signal: typed === undefined ? io.signal : AbortSignal.any([io.signal, typed.signal]),
+      ...(typed === undefined
+        ? await streamOf(io, operation, given, selectsMany(node))
+        : { messages: typed.messages }),
       ...(progress === undefined ? {} : { onProgress: progress.show }),
     });
+    const further = furtherOf(options, operation, answer, given);
+    if (further !== undefined) return await further();
     const output = given.get("output");
     return await answered({ operation, io, json, output, progress, many: selectsMany(node) }, answer);
+  } catch (error) {
+    if (typed?.signal.aborted === true && !io.signal.aborted) return 0;
+    throw error;
   } finally {
+    typed?.end();
     await progress?.clear();
   }
+}
+
+function callOptionsOf(given: ParsedCall["given"]): ClientCallOptions {
+  const timeout = given.get("timeout");
+  const node = given.get("node");
+  const idempotencyKey = given.get("idempotency-key");
+  return {
+    ...(timeout === undefined ? {} : { deadlineMs: parseDuration(timeout) }),
+    ...(node === undefined ? {} : { node }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+}
+
+/** Undefined unless a person sits at a terminal that the operation can have. */
+async function typedOf(
+  io: CliIo,
+  { cli }: Operation,
+  given: ParsedCall["given"],
+): Promise<TypedCall | undefined> {
+  if (cli.terminal === undefined || !isAtTerminal(io, given) || given.has("stdin-file")) return undefined;
+  return io.openTerminal === undefined ? undefined : await typedCall(io, io.openTerminal, cli.terminal);
+}
+
+function isAtTerminal({ isTty }: CliIo, given: ParsedCall["given"]): boolean {
+  return isTty.stdin && isTty.stdout && !given.has("json");
+}
+
+/** The call that follows a value at a terminal, instead of showing it. */
+function furtherOf(
+  options: CliOptions,
+  { cli }: Operation,
+  answer: Answer,
+  given: ParsedCall["given"],
+): (() => Promise<number>) | undefined {
+  if (answer.gives !== "value" || !isAtTerminal(options.io, given)) return undefined;
+  const next = cli.further?.(answer.value);
+  const operation = options.table.get(next?.operation ?? "");
+  if (next === undefined || operation === undefined) return undefined;
+  const kept = new Map([...given].filter(([name]) => name === "node"));
+  return () => perform(options, operation, next.input, kept);
 }
 
 /** `--input` as text or from stdin. */

@@ -9,6 +9,8 @@ export interface HttpIdentity {
   readonly sets: readonly GrantSet[];
   /** Aborted when the caller loses its rights, and when its connection ends. */
   readonly signal: AbortSignal;
+  /** Aborted when the credential ends; outlives the connection. */
+  readonly revoked?: AbortSignal;
 }
 
 export interface Engine {

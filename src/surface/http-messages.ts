@@ -114,6 +114,7 @@ class SocketCall implements MessageCall {
       throw new OperoneError("unsupported", `"${operation.id}" takes no messages; call it with POST`);
     }
     const { input, node } = queryAsked(this.#request, operation, query);
+    const { revoked } = this.#identity;
     return this.#engine.view.call({
       surface,
       operation: operation.id,
@@ -128,6 +129,7 @@ class SocketCall implements MessageCall {
         if (this.#accepted && this.#room === undefined) this.#sendProgress();
       },
       ...(node === undefined ? {} : { node }),
+      ...(revoked === undefined ? {} : { revoked }),
     });
   }
 

@@ -151,12 +151,13 @@ function callOf(
   operation: Operation,
   { input, node, upload }: Asked,
   surface: SurfaceName,
-  { caller, sets, signal }: HttpIdentity,
+  { caller, sets, signal, revoked }: HttpIdentity,
   callId: string,
 ): Draft {
   const call: Draft = { surface, operation: operation.id, input, caller, sets, signal, callId };
   const key = request.headers.get(headerName.idempotencyKey);
   if (node !== undefined) call.node = node;
+  if (revoked !== undefined) call.revoked = revoked;
   if (key !== null) call.idempotencyKey = key;
   if (upload !== undefined) call.bytes = upload.bytes;
   return call;

@@ -22,6 +22,8 @@ export interface MeshServerOptions {
   readonly view: Pick<KernelView, "call" | "table">;
   /** The claims of one request, judged. @throws OperoneError to refuse the call */
   identityOf(claims: unknown): Awaitable<MeshIdentity>;
+  /** From the first frame of a request to its last one. Absent: 10 s. */
+  readonly requestMsMax?: number;
   /** For the memory of call ids; milliseconds that never go back. */
   monotonicMs(): number;
 }
@@ -72,6 +74,7 @@ export async function callOf(
       sets,
       signal: controller.signal,
       ...(sharedBy === undefined ? {} : { sharedBy }),
+      ...(signal === undefined ? {} : { revoked: signal }),
       ...(callId === undefined ? {} : { callId }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(request.progress ? { onProgress } : {}),

@@ -127,10 +127,38 @@ function kindOf(code: number, payloadBytes: number): FrameKind {
   return kind;
 }
 
+/** Of the parts of unfinished bodies, over all channels of one peer. */
+export class BodyBudget {
+  readonly #bytesMax: number;
+  #usedBytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws MeshProtocolError beyond it; a negative size gives back */
+  use(sizeBytes: number): void {
+    if (this.#usedBytes + sizeBytes > this.#bytesMax)
+      throw new MeshProtocolError(`unfinished bodies of more than ${this.#bytesMax} bytes over all channels`);
+    this.#usedBytes += sizeBytes;
+  }
+}
+
 /** Puts bodies together again, for all calls of one channel. */
 export class Bodies {
+  readonly #budget: BodyBudget | undefined;
   readonly #open = new Map<number, { parts: Uint8Array[]; sizeBytes: number }>();
   #openBytes = 0;
+
+  /** @param budget of the peer, beside the limits of the channel */
+  constructor(budget?: BodyBudget) {
+    this.#budget = budget;
+  }
+
+  /** The channel has ended. */
+  close(): void {
+    for (const call of [...this.#open.keys()]) this.drop(call);
+  }
 
   /** The whole body when this frame was its last. @throws MeshProtocolError beyond the limits */
   add({ kind, call, payload }: Frame): Uint8Array | undefined {
@@ -142,6 +170,7 @@ export class Bodies {
       this.drop(call);
       return concat([...begun.parts, payload]);
     }
+    this.#budget?.use(payload.length);
     const body = begun ?? { parts: [], sizeBytes: 0 };
     // A copy: a part would keep the whole chunk that it came in.
     body.parts.push(new Uint8Array(payload));
@@ -158,7 +187,9 @@ export class Bodies {
 
   /** Forgets what has come of a call that was given up. */
   drop(call: number): void {
-    this.#openBytes -= this.#open.get(call)?.sizeBytes ?? 0;
+    const sizeBytes = this.#open.get(call)?.sizeBytes ?? 0;
+    this.#openBytes -= sizeBytes;
+    this.#budget?.use(-sizeBytes);
     this.#open.delete(call);
   }
 }

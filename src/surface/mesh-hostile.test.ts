@@ -7,7 +7,7 @@ import { encodeBody } from "./mesh.ts";
 import { type MeshChannel, memoryChannels } from "./mesh-channel.ts";
 import { meshClient } from "./mesh-client.ts";
 import { encodeFrame, type FrameKind, frameKind } from "./mesh-frames.ts";
-import { meshServer, unaryCallsMax, unaryChannelsMax } from "./mesh-server.ts";
+import { meshServer, openRequestsBytesMax, unaryCallsMax, unaryChannelsMax } from "./mesh-server.ts";
 
 const { view } = await sampleKernel();
 const server = meshServer({
@@ -199,4 +199,64 @@ test("a peer has few channels of many calls, and a new one when another has ende
   for await (const _ of near.chunks) break;
   for (const one of [...opened, { near, serving }]) one.near.reset();
   await Promise.all(opened.map((one) => one.serving));
+});
+
+test("a request that is not whole in time ends its channel, on one of many calls and on one of its own", async () => {
+  const impatient = meshServer({
+    view,
+    identityOf: () => ({ caller, sets: owner }),
+    monotonicMs: () => performance.now(),
+    requestMsMax: 1,
+  });
+  for (const call of [0, 7]) {
+    const [near, far] = memoryChannels();
+    const serving = impatient.serve(far);
+    await near.send(encodeFrame(frameKind.more, call, new Uint8Array(10)));
+    await serving;
+    assert.equal(near.broken.aborted, true);
+  }
+});
+
+test("unfinished requests have a bound over all channels of a peer, and give their room back", async () => {
+  const part = encodeFrame(frameKind.more, 0, new Uint8Array(60_000));
+  const own = meshServer({ view, identityOf: () => ({ caller, sets: owner }), monotonicMs: () => 0 });
+  const fill = async () => {
+    let sentBytes = 0;
+    const open: MeshChannel[] = [];
+    const ended: Promise<void>[] = [];
+    while (open.every(({ broken }) => !broken.aborted)) {
+      const [near, far] = memoryChannels();
+      open.push(near);
+      ended.push(own.serve(far));
+      for (let at = 0; at < 17 && !near.broken.aborted; at++) {
+        await near.send(part).catch(() => {});
+        sentBytes += 60_000;
+        await turn();
+      }
+    }
+    for (const near of open) near.reset();
+    await Promise.all(ended);
+    return sentBytes;
+  };
+  const first = await fill();
+  assert.ok(
+    first > openRequestsBytesMax - 1_200_000 && first < openRequestsBytesMax + 1_200_000,
+    String(first),
+  );
+  assert.equal(await fill(), first);
+});
+
+test("a call id that is long, or holds other signs than an id has, ends the channel and is kept nowhere", async () => {
+  for (const callId of ["\u4e00".repeat(64), "x".repeat(65), "a b", ""]) {
+    const { near, serving } = begin();
+    await near.send(
+      encodeFrame(
+        frameKind.last,
+        0,
+        encodeBody({ operation: "sample.add", input: { a: 1, b: 2 }, callId }, "It"),
+      ),
+    );
+    await serving;
+    assert.equal(near.broken.aborted, true);
+  }
 });

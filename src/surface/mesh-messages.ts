@@ -13,12 +13,14 @@ import * as v from "valibot";
 import { MeshProtocolError } from "./mesh-frames.ts";
 
 const Text = v.pipe(v.string(), v.maxLength(1_024));
+/** It is remembered, audited and shown. */
+const CallId = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
 const Size = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 const Request = v.object({
   operation: Text,
   input: v.unknown(),
-  callId: v.optional(Text),
+  callId: v.optional(CallId),
   /** From the arrival of the request. */
   deadlineMs: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2_147_483_647))),
   idempotencyKey: v.optional(Text),

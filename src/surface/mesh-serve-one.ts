@@ -6,20 +6,49 @@ import type { KernelView } from "../kernel/view.ts";
 import { decodeBody, encodeAnswer, encodeBody } from "./mesh.ts";
 import type { OpenCall } from "./mesh-call.ts";
 import type { MeshChannel } from "./mesh-channel.ts";
-import { Bodies, type Frame, FrameWriter, frameKind, MeshProtocolError } from "./mesh-frames.ts";
-import { type Body, readBody, readOpen, readRequest } from "./mesh-messages.ts";
+import {
+  Bodies,
+  type BodyBudget,
+  type Frame,
+  FrameWriter,
+  frameKind,
+  MeshProtocolError,
+} from "./mesh-frames.ts";
+import { type Body, type Request, readBody, readOpen, readRequest } from "./mesh-messages.ts";
 
 export interface OneCall {
   readonly view: Pick<KernelView, "call" | "table">;
   readonly open: OpenCall;
   readonly channel: MeshChannel;
   readonly frames: AsyncGenerator<Frame, void>;
+  readonly budget: BodyBudget;
+  readonly requestMsMax: number;
 }
 
 /** @throws when the channel broke or the peer sent what it must not; the call has ended then */
-export async function serveOne({ view, open, channel, frames }: OneCall, first: Frame): Promise<void> {
-  const input = new CallerInput(first, frames);
-  const request = readRequest(decodeBody(await input.body()));
+export async function serveOne(one: OneCall, first: Frame): Promise<void> {
+  const input = new CallerInput(first, one.frames, one.budget);
+  try {
+    await serveRequest(one, input, await requestOf(one, input));
+  } finally {
+    input.close();
+  }
+}
+
+async function requestOf({ channel, requestMsMax }: OneCall, input: CallerInput): Promise<Request> {
+  const timer = setTimeout(() => channel.reset(), requestMsMax);
+  try {
+    return readRequest(decodeBody(await input.body()));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function serveRequest(
+  { view, open, channel }: OneCall,
+  input: CallerInput,
+  request: Request,
+): Promise<void> {
   const writer = new FrameWriter(channel);
   // An item that cannot be sent fails here, and so ends the call with its error.
   const write = async (body: Body) =>
@@ -83,13 +112,19 @@ async function openedBytes(
 
 /** What the caller sends after its request, read only when somebody asks for it. */
 class CallerInput {
-  readonly #bodies = new Bodies();
+  readonly #bodies: Bodies;
   readonly #frames: AsyncGenerator<Frame, void>;
   #first: Frame | undefined;
 
-  constructor(first: Frame, frames: AsyncGenerator<Frame, void>) {
+  constructor(first: Frame, frames: AsyncGenerator<Frame, void>, budget: BodyBudget) {
+    this.#bodies = new Bodies(budget);
     this.#first = first;
     this.#frames = frames;
+  }
+
+  /** What came of an unfinished body is forgotten. */
+  close(): void {
+    this.#bodies.close();
   }
 
   async body(): Promise<Uint8Array> {

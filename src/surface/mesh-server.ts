@@ -4,7 +4,15 @@ import type { Progress } from "../kernel/operation.ts";
 import { decodeBody, encodeAnswer, encodeBody } from "./mesh.ts";
 import { callOf, type MeshServerOptions, type OpenCall } from "./mesh-call.ts";
 import type { MeshChannel } from "./mesh-channel.ts";
-import { Bodies, type Frame, FrameWriter, frameKind, framesOf, MeshProtocolError } from "./mesh-frames.ts";
+import {
+  Bodies,
+  BodyBudget,
+  type Frame,
+  FrameWriter,
+  frameKind,
+  framesOf,
+  MeshProtocolError,
+} from "./mesh-frames.ts";
 import { type Body, type Request, readRequest } from "./mesh-messages.ts";
 import { SeenCalls } from "./mesh-seen.ts";
 import { serveOne } from "./mesh-serve-one.ts";
@@ -18,6 +26,9 @@ export interface MeshServer {
 export const unaryCallsMax = 256;
 /** Channels of many calls that one peer may have: it needs one, and a second while a broken one is not yet noticed. */
 export const unaryChannelsMax = 4;
+/** Of requests that have begun and not ended, over all channels of the peer. */
+export const openRequestsBytesMax = 8 * 1024 * 1024;
+const requestMsMaxDefault = 10_000;
 /** While so much waits for a peer that does not read its answers, no further call of it is looked at. */
 const unsentBytesMax = 8 * 1024 * 1024;
 
@@ -25,12 +36,14 @@ export function meshServer(options: MeshServerOptions): MeshServer {
   const seen = new SeenCalls(options.monotonicMs);
   const open: OpenCall = (request, channel, onProgress) =>
     callOf(options, seen, request, channel.broken, onProgress);
+  const budget = new BodyBudget(openRequestsBytesMax);
+  const requestMsMax = options.requestMsMax ?? requestMsMaxDefault;
   let unaryChannels = 0;
   const serveMany = async (channel: MeshChannel, first: Frame, frames: AsyncIterable<Frame>) => {
     if (unaryChannels >= unaryChannelsMax) throw new MeshProtocolError("too many channels of many calls");
     unaryChannels += 1;
     try {
-      await new UnaryServer(options, open, channel).serve(first, frames);
+      await new UnaryServer({ ...options, budget, requestMsMax }, open, channel).serve(first, frames);
     } finally {
       unaryChannels -= 1;
     }
@@ -42,7 +55,7 @@ export function meshServer(options: MeshServerOptions): MeshServer {
         const first = await frames.next();
         if (first.done === true) return channel.close();
         if (first.value.call === 0)
-          await serveOne({ view: options.view, open, channel, frames }, first.value);
+          await serveOne({ view: options.view, open, channel, frames, budget, requestMsMax }, first.value);
         else await serveMany(channel, first.value, frames);
         channel.close();
       } catch {
@@ -53,20 +66,25 @@ export function meshServer(options: MeshServerOptions): MeshServer {
   };
 }
 
+type UnaryOptions = MeshServerOptions & { readonly budget: BodyBudget; readonly requestMsMax: number };
+
 /** Many calls with one value each on one channel. */
 class UnaryServer {
-  readonly #options: MeshServerOptions;
+  readonly #options: UnaryOptions;
   readonly #open: OpenCall;
   readonly #channel: MeshChannel;
   readonly #writer: FrameWriter;
-  readonly #bodies = new Bodies();
+  readonly #bodies: Bodies;
+  /** Of requests that have begun: ends the channel when one is not whole in time. */
+  readonly #unfinished = new Map<number, ReturnType<typeof setTimeout>>();
   /** How to end each call that runs; a call that is still being judged cannot be ended yet. */
   readonly #running = new Map<number, (reason: OperoneError) => void>();
   #unsentBytes = 0;
   #onSent = () => {};
 
-  constructor(options: MeshServerOptions, open: OpenCall, channel: MeshChannel) {
+  constructor(options: UnaryOptions, open: OpenCall, channel: MeshChannel) {
     this.#options = options;
+    this.#bodies = new Bodies(options.budget);
     this.#open = open;
     this.#channel = channel;
     this.#writer = new FrameWriter(channel);
@@ -81,6 +99,8 @@ class UnaryServer {
         if (this.#unsentBytes > unsentBytesMax) await this.#sent();
       }
     } finally {
+      for (const timer of this.#unfinished.values()) clearTimeout(timer);
+      this.#bodies.close();
       for (const abort of this.#running.values()) abort(gone);
     }
   }
@@ -90,11 +110,27 @@ class UnaryServer {
     if (call === 0) throw new MeshProtocolError("call 0 on a channel of many calls");
     if (kind === frameKind.cancel) {
       this.#bodies.drop(call);
+      this.#finished(call);
       this.#running.get(call)?.(new OperoneError("cancelled", "The call was cancelled by its caller"));
     } else if (kind === frameKind.more || kind === frameKind.last) {
       const body = this.#bodies.add(frame);
-      if (body !== undefined) this.#begin(call, readRequest(decodeBody(body)));
+      if (body === undefined) this.#unfinishedUntil(call);
+      else {
+        this.#finished(call);
+        this.#begin(call, readRequest(decodeBody(body)));
+      }
     } else throw new MeshProtocolError("raw bytes on a channel of many calls");
+  }
+
+  #unfinishedUntil(call: number): void {
+    if (this.#unfinished.has(call)) return;
+    const timer = setTimeout(() => this.#channel.reset(), this.#options.requestMsMax);
+    this.#unfinished.set(call, timer);
+  }
+
+  #finished(call: number): void {
+    clearTimeout(this.#unfinished.get(call));
+    this.#unfinished.delete(call);
   }
 
   #begin(call: number, request: Request): void {

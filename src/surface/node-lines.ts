@@ -2,16 +2,17 @@
 import { ByteText } from "../kernel/byte-text.ts";
 import type { CliOutput } from "../kernel/operation.ts";
 import type { CliIo } from "./cli-io.ts";
+import { escapeControls } from "./text.ts";
 
 /** A line without an end is written in pieces of this size, so that no node can fill the memory. */
 const lineLengthMax = 64 * 1024;
 
 export class NodeLines {
-  readonly #io: Pick<CliIo, "stdout" | "stderr">;
+  readonly #io: Pick<CliIo, "stdout" | "stderr" | "isTty">;
   /** Open lines and decoders, by stream and node. */
   readonly #open = new Map<string, { readonly decoder: TextDecoder; text: string }>();
 
-  constructor(io: Pick<CliIo, "stdout" | "stderr">) {
+  constructor(io: Pick<CliIo, "stdout" | "stderr" | "isTty">) {
     this.#io = io;
   }
 
@@ -24,7 +25,7 @@ export class NodeLines {
   async end(): Promise<void> {
     for (const [key, { text }] of this.#open) {
       const [stream, node] = split(key);
-      if (text !== "") await this.#io[stream].write(`${node}: ${text}\n`);
+      if (text !== "") await this.#io[stream].write(this.#line(stream, node, text));
     }
     this.#open.clear();
   }
@@ -45,7 +46,16 @@ export class NodeLines {
     const rest = lines.pop() ?? "";
     open.text = rest.length > lineLengthMax ? "" : rest;
     if (open.text !== rest) lines.push(rest);
-    if (lines.length > 0) await this.#io[stream].write(lines.map((line) => `${node}: ${line}\n`).join(""));
+    if (lines.length > 0) {
+      await this.#io[stream].write(lines.map((line) => this.#line(stream, node, line)).join(""));
+    }
+  }
+
+  /** In a terminal a line of one node must not write over another's; into a file it goes as it came. */
+  #line(stream: "stdout" | "stderr", node: string, text: string): string {
+    // The end of a line as Windows and terminals write it is none of its signs.
+    const shown = this.#io.isTty[stream] ? escapeControls(text.replace(/\r$/, "")) : text;
+    return `${node}: ${shown}\n`;
   }
 }
 

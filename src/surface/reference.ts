@@ -108,6 +108,7 @@ function operationParts(operation: Operation): readonly string[] {
     takes === "nothing" ? "" : `takes ${takes}`,
     `gives ${gives === "value" ? "a value" : gives}`,
     deadlineMs === 0 ? "no deadline" : `deadline ${deadlineMs / 1000} s`,
+    operation.surfaces.includes("mesh") ? "takes `--node`" : "",
   ].filter((fact) => fact !== "");
   const own = operation.errors.map(code).join(", ");
   const examples = help.examples.slice(0, examplesMax).map(({ command }) => command);

@@ -76,6 +76,8 @@ export interface Wiring {
   /** As whom the inviter sees the joiner: somebody who passes on what it says. */
   seenAs?: string;
   unreachable?: boolean;
+  /** So many dials end right after the handshake. */
+  refusals?: number;
 }
 
 export class TestMesh {
@@ -100,7 +102,7 @@ export class TestMesh {
     const events: EnrolmentEvent[] = [];
     const invites = new Invites({ store: new InviteStore(this.#database), clock: this.clock, random });
     const enrolments = new Enrolments({
-      transport: { peerId, dial: async (to) => this.#link(peerId, to) },
+      transport: { peerId, dial: async (to) => this.#link(peerId, to), prolong: () => {} },
       invites,
       door,
       clock: this.clock,
@@ -147,6 +149,10 @@ export class TestMesh {
 
   #link(from: string, to: string): Link {
     if (this.wiring.unreachable === true) throw new OperoneError("unavailable", `Nothing answers at ${to}`);
+    if ((this.wiring.refusals ?? 0) > 0) {
+      this.wiring.refusals = (this.wiring.refusals ?? 0) - 1;
+      throw new OperoneError("forbidden", `${to} closed the connection right after the handshake`);
+    }
     const answering = this.wiring.answers?.(to) ?? to;
     return {
       peerId: answering,

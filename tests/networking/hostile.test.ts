@@ -145,6 +145,22 @@ test("an enrolling peer that sends or opens more than enrolment takes is cut off
   expect(b.transport.links()).toEqual([]);
 });
 
+test("one that has proven its code may send a roster, and no more than that", async () => {
+  const b = await party(2, { provenBytesMax: 200_000 });
+  const { peerId } = keyOf(7);
+  b.admissions.set(peerId, "enrolling");
+  const talker = await peer(7, b.transport.addresses()[0]);
+  const stream = await talker.connection.newStream(enroll);
+  const { channel } = await b.opened.next();
+  b.transport.prolong(peerId, 60_000);
+  const chunks = channel.chunks[Symbol.asyncIterator]();
+  stream.send(new Uint8Array(150_000));
+  for (let received = 0; received < 150_000; ) received += (await chunks.next()).value?.length ?? 0;
+  expect(b.transport.links()).toHaveLength(1);
+  stream.send(new Uint8Array(60_000));
+  await talker.closed;
+});
+
 test("a frame larger than any window is refused by its header alone", async () => {
   const [b, address] = [await party(2), 0];
   for (const length of [256 * 1024 + 1, 0xffff_ffff]) {

@@ -249,7 +249,7 @@ test("ping measures each other node, and says why one does not answer", async ()
   const [gone] = (await a.given("networking.ping", { peer: "barn" })) as { error?: string }[];
   expect(gone?.error).toContain("cannot be reached");
   const terminal = await operone(a, ["ping"]);
-  expect([terminal.exit, terminal.err.startsWith("barn: ")]).toEqual([1, true]);
+  expect([terminal.exit, terminal.err.startsWith("barn (12D3")]).toEqual([1, true]);
 });
 
 test("a node that starts again is in its mesh again, and is found at its new address", async () => {
@@ -279,39 +279,6 @@ test("whoever leaves forgets the mesh and its key, and can join again as another
   await joinMesh(a, b);
   expect(b.mesh().peerId).not.toBe(peerId);
   await a.given("networking.remove", { peer: peerId });
-  await connected(a, b);
-});
-
-test("the recovery phrase makes an admin, of a node whose key was removed too, and no other phrase does", async () => {
-  const { start } = memory();
-  const [a, b] = await Promise.all([start("attic"), start("barn")]);
-  const { recoveryPhrase = "" } = await invite(a);
-  await joinMesh(a, b, { role: "operator" });
-  await connected(a, b);
-  const recover = (phrase: string) =>
-    b.given(
-      "networking.recover",
-      {},
-      {
-        bytes: (async function* () {
-          yield new TextEncoder().encode(phrase);
-        })(),
-      },
-    );
-  expect((await refusalOf(recover("no such phrase"))).code).toBe("invalid_input");
-  expect((await refusalOf(recover("x".repeat(3_000)))).code).toBe("too_large");
-  await recover(recoveryPhrase);
-  expect(await b.given("networking.mesh")).toMatchObject({ role: "admin" });
-  const { peerId } = b.mesh();
-  await a.given("networking.remove", { peer: peerId });
-  await until(() => b.mesh().ledger.roster.isRemoved(peerId));
-  expect(await b.given("networking.mesh")).toMatchObject({ state: "removed" });
-  await recover(recoveryPhrase);
-  expect(b.mesh().peerId).not.toBe(peerId);
-  expect(await b.given("networking.mesh")).toMatchObject({ state: "member", role: "admin" });
-  // Nobody knows its new key, so whoever is to be with it enters its mesh anew.
-  await a.given("networking.leave");
-  await joinMesh(b, a);
   await connected(a, b);
 });
 

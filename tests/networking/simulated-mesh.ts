@@ -61,7 +61,10 @@ export class SimulatedMesh {
     const members = names.map((name, at) => ({ name, key: keyOf(at + 1), role: roles[name] ?? "admin" }));
     for (const { name, key } of members) mesh.#nodes.set(name, await mesh.#make(name, key));
     const first = mesh.#ledger(names[0] ?? "");
-    for (const { key, role } of members) await first.issue(meshKey, { subject: key.peerId, role });
+    const founder = await signerFromSeed(members[0]?.key.seed ?? new Uint8Array(32));
+    // As in a real mesh: the mesh key makes the first admin, who lets the others in.
+    for (const [at, { key, role }] of members.entries())
+      await first.issue(at === 0 ? meshKey : founder, { subject: key.peerId, role });
     const entries = [...first.roster.index.all()].map(({ envelope }) => envelope);
     for (const name of names.slice(1)) await mesh.#ledger(name).acceptEntries(entries, undefined);
     for (const { start } of mesh.#nodes.values()) await start();

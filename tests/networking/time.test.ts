@@ -106,10 +106,10 @@ test("an audit that becomes shorter shows on the others, by the name of its node
     await b.mesh().ledger.publish(b.mesh().signer, { ...facts, audit: { seq, hash: "a".repeat(64) } });
     await mesh.until(() => a.mesh().ledger.factsOf(b.peerId)?.audit?.seq === seq);
   }
-  expect(a.mesh().shortenedAudits()).toEqual([]);
+  expect(a.mesh().news.shortenedAudits()).toEqual([]);
   await b.mesh().ledger.publish(b.mesh().signer, { ...facts, audit: { seq: 4, hash: "b".repeat(64) } });
   await mesh.until(() => a.mesh().ledger.factsOf(b.peerId)?.audit?.seq === 4);
-  expect(a.mesh().shortenedAudits()).toEqual(["b"]);
+  expect(a.mesh().news.shortenedAudits()).toEqual(["b"]);
 });
 
 test("calls over a slow network give the same, and a call that comes late is not run twice", async () => {
