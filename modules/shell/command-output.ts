@@ -4,7 +4,8 @@ import { ByteText } from "../../src/kernel/byte-text.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
 import type { CommandItem } from "./shapes.ts";
 
-export type StreamName = "stdout" | "stderr";
+export const streamNames = ["stdout", "stderr"] as const;
+export type StreamName = (typeof streamNames)[number];
 
 export interface Chunk {
   readonly stream: StreamName;

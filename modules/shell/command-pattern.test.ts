@@ -1,6 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type CommandPattern, covers, isRelativePath, parsePattern, patternOf } from "./command-pattern.ts";
+import {
+  type CommandPattern,
+  covers,
+  isRelativePath,
+  mayCover,
+  parsePattern,
+  patternOf,
+} from "./command-pattern.ts";
 
 function pattern(text: string): CommandPattern {
   const parsed = parsePattern(text);
@@ -185,4 +192,26 @@ test("law: any text is a pattern or a reason, and never throws", () => {
       },
     ),
   );
+});
+
+test("an open word is covered by what covers any word in its place, and may be what any deny says", () => {
+  const one = { open: "one", text: '"$x"' } as const;
+  const many = { open: "many", text: "$x" } as const;
+  for (const [pattern, argv, certain, possible] of [
+    ["git *", ["git", one], true, true],
+    ["git *", ["git", many], false, true],
+    ["git **", ["git", one, many, "a"], true, true],
+    ["git push", ["git", one], false, true],
+    ["git push", ["git", many], false, true],
+    ["git push **", ["git", many, "a"], false, true],
+    ["git push **", ["git", "log", many], false, false],
+    ["git", ["git", one], false, false],
+    ["git", ["git", many], false, true],
+    ["rm **", ["git", many], false, false],
+    ["**", [one], true, true],
+  ] as const) {
+    const parsed = parsePattern(pattern);
+    if (typeof parsed === "string") throw new Error(parsed);
+    expect([pattern, covers(parsed, argv), mayCover(parsed, argv)]).toEqual([pattern, certain, possible]);
+  }
 });

@@ -17,11 +17,40 @@ const anyWords = Symbol("**");
 
 export type CommandPattern = readonly Part[];
 
-export function covers(pattern: CommandPattern, argv: readonly string[]): boolean {
-  const open = pattern.at(-1) === anyWords;
-  const parts = open ? pattern.slice(0, -1) : pattern;
-  if (open ? argv.length < parts.length : argv.length !== parts.length) return false;
-  return parts.every((part, at) => part === anyWord || part === argv[at]);
+/**
+ * A word that a script only makes while it runs: `one` is a single word whatever happens ("$file"), `many` any number
+ * of them, none too ($files, *.c). The text is as it is written, for people.
+ */
+export interface OpenWord {
+  readonly open: "one" | "many";
+  readonly text: string;
+}
+export type CommandWord = string | OpenWord;
+
+/** Whether the pattern covers these words whatever the open ones turn out to be. */
+export function covers(pattern: CommandPattern, argv: readonly CommandWord[]): boolean {
+  const { parts, more } = split(pattern);
+  if (more ? argv.length < parts.length : argv.length !== parts.length) return false;
+  return parts.every((part, at) => {
+    const word = argv[at];
+    if (typeof word === "object") return word.open === "one" && part === anyWord;
+    return part === anyWord || part === word;
+  });
+}
+
+/** Whether the open words may turn out so that the pattern covers the vector: what a deny must look at. */
+export function mayCover(pattern: CommandPattern, argv: readonly CommandWord[]): boolean {
+  const { parts, more } = split(pattern);
+  const fits = (part: Part, at: number) =>
+    part === anyWord || typeof argv[at] === "object" || part === argv[at];
+  const from = argv.findIndex((word) => typeof word === "object" && word.open === "many");
+  if (from !== -1) return parts.slice(0, from).every(fits);
+  return (more ? argv.length >= parts.length : argv.length === parts.length) && parts.every(fits);
+}
+
+function split(pattern: CommandPattern): { readonly parts: readonly Part[]; readonly more: boolean } {
+  const more = pattern.at(-1) === anyWords;
+  return { parts: more ? pattern.slice(0, -1) : pattern, more };
 }
 
 /** @returns the pattern, or why the text is none */

@@ -58,6 +58,8 @@ export class GroupEnd {
   }
 
   async #end(graceMs: number): Promise<void> {
+    // A shell at a terminal takes no notice of SIGTERM; this is what a terminal that goes away says.
+    if (this.#child.terminal !== undefined) this.#child.kill("SIGHUP");
     this.#child.kill("SIGTERM");
     let gone = await this.#goneWithin(graceMs, () => this.#hurried);
     for (let waitedMs = 0; !gone && waitedMs < forceMsMax; waitedMs += forceEveryMs) {

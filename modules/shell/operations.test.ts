@@ -5,7 +5,7 @@ import type { CommandExit, CommandItem } from "./shapes.ts";
 
 const [run] = operations;
 const ended = (exit: Partial<CommandExit>): CommandItem => ({
-  exit: { code: null, signal: null, reason: "exited", durationMs: 12.5, ...exit },
+  exit: { code: null, signal: null, reason: "exited", tier: "none", durationMs: 12.5, ...exit },
 });
 
 test("the command line gives the command's own bytes to the same stream", () => {
@@ -80,6 +80,56 @@ test("a person who is asked sees exactly what will run, and no value of a secret
       workingDirectory: "/",
       environment: { GREETING: "hi" },
       secrets: { PASSWORD: "db" },
+    }),
+  ]);
+});
+
+test("a script runs in its shell when each of its commands is granted, and is refused with the reason when one is not", async () => {
+  await using node = await shellNode();
+  const grants = [
+    { permission: "shell.script", scope: {}, decision: "allow" as const },
+    { permission: "shell.unconfined", scope: { commands: ["cat **"] }, decision: "allow" as const },
+  ];
+  const call = { sets: [{ holder: "token t", owner: false, grants }] };
+  const { stdout, exit } = await node.run({ script: "for i in 1 2; do echo $i; done | cat" }, call);
+  expect(stdout.toString()).toBe("1\n2\n");
+  expect(exit.code).toBe(0);
+  for (const [script, found] of [
+    ["cat /dev/null; rm x", '"argv":["rm","x"]'],
+    ["cat /dev/null; eval x", '\\"eval\\" runs or changes what cannot be read here'],
+    ["cat /dev/null > x", '"files":["> x"]'],
+  ] as const) {
+    const refused = node.run({ script }, call);
+    await expect(refused).rejects.toMatchObject({
+      code: "forbidden",
+      message: expect.stringContaining(found),
+    });
+  }
+  const only = node.run({ script: "true", shell: "bash" }, call);
+  await expect(only).rejects.toMatchObject({ code: "forbidden" });
+  const own = await node.run({ script: 'eval "echo owner"; echo "$0"', shell: "bash" });
+  expect(own.stdout.toString()).toBe("owner\nbash\n");
+});
+
+test("a person who is asked about a script sees it, and every command in it", async () => {
+  await using node = await shellNode();
+  const grants = ["shell.unconfined", "shell.script"].map((permission) => ({
+    permission,
+    scope: "*",
+    decision: "ask" as const,
+  }));
+  const script = 'echo hi | cat; false && rm "$x"';
+  await node.run({ script }, { sets: [{ holder: "t", owner: false, grants }] });
+  expect(node.asked).toEqual([
+    expect.objectContaining({
+      script,
+      reading: {
+        commands: ["cat", 'rm "$x"'],
+        builtins: ["echo hi", "false"],
+        files: [],
+        variables: [],
+        unknown: [],
+      },
     }),
   ]);
 });

@@ -1,9 +1,16 @@
 /** Every operation of shell. */
-import type * as v from "valibot";
+import * as v from "valibot";
 import { ByteText } from "../../src/kernel/byte-text.ts";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
-import { confined, requestsOf, unconfined } from "./scope.ts";
-import { CommandInput, CommandItem, CommandMessage } from "./shapes.ts";
+import { changeText, dryRunText } from "./dry-run-text.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { limitTexts } from "./limit-reason.ts";
+import { dryRunOperations } from "./operations-dry-run.ts";
+import { sessionOperations } from "./operations-sessions.ts";
+import { ProfileShown, shown } from "./profile-shown.ts";
+import { confined, unconfined } from "./scope.ts";
+import { previewOf, rightsOf } from "./script-rights.ts";
+import { CommandInput, CommandItem, CommandMessage, type EndReason } from "./shapes.ts";
 import type { ShellState } from "./state.ts";
 
 const op = operationsOf<ShellState>("shell");
@@ -17,11 +24,12 @@ const command = {
   input: CommandInput,
   output: CommandItem,
   errors: ["not_found", "too_large", "limited", "unsupported"],
-  scope: requestsOf,
+  scope: rightsOf,
+  preview: previewOf,
 } as const;
 
 const how =
-  "The answer is what the command writes, in the order in which it arrives, as { stream, text } or, where the bytes are no UTF-8, { stream, base64 }; the last item is { exit: { code, signal, reason, durationMs } }. The command leads a process group of its own. When the call is cancelled, its time is over, its output too large, or its token revoked, the whole group gets SIGTERM, and SIGKILL after the grace. What a command leaves running in its group when it exits is ended in the same way after one more grace. A confined command ends with all that it started. Nothing holds an unconfined one, so of that a process which makes itself a daemon is not found.";
+  "The answer is what the command writes, in the order in which it arrives, as { stream, text } or, where the bytes are no UTF-8, { stream, base64 }; the last item is { exit: { code, signal, reason, tier, durationMs } }, where tier says what confined the command (none, namespaces, bubblewrap, or lock, which is degraded). The command leads a process group of its own. When the call is cancelled, its time is over, its output too large, or its token revoked, the whole group gets SIGTERM, and SIGKILL after the grace. What a command leaves running in its group when it exits is ended in the same way after one more grace. A confined command ends with all that it started. Nothing holds an unconfined one, so of that a process which makes itself a daemon is not found.";
 
 const run = op({
   ...command,
@@ -36,6 +44,7 @@ const run = op({
       output: { exit: { code: 0, signal: null, reason: "exited" } },
     },
     { input: { argv: ["echo", "hi"], profile: "unconfined" } },
+    { input: { script: "for i in 1 2; do echo $i; done", profile: "unconfined" } },
   ],
   run: (shell, input, context) => shell.commands.run(input, context),
 });
@@ -63,41 +72,46 @@ function render(item: v.InferOutput<typeof CommandItem>): CliOutput {
       [item.stream]: item.base64 instanceof ByteText ? item.base64 : Uint8Array.fromBase64(item.base64),
     };
   }
+  // Not to stdout, which is the command's alone.
+  if ("change" in item) return { stderr: changeText(item.change) };
+  if ("dryRun" in item) return { stderr: `operone: ${dryRunText(item.dryRun)}` };
   const { reason, durationMs } = item.exit;
   if (reason === "exited") return {};
-  const why = reason === "timeout" ? "its time was over" : "its output went beyond its limit";
+  const why = endTexts[reason];
   return { stderr: `operone: the command was ended after ${Math.round(durationMs)} ms: ${why}\n` };
 }
 
-/** As in a shell: 128 and the signal's number. Linux's numbers, where systems differ. */
-const signalNumbers: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGSEGV: 11,
-  SIGUSR2: 12,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-  SIGXCPU: 24,
-  SIGXFSZ: 25,
-  SIGSYS: 31,
+const endTexts: Readonly<Record<Exclude<EndReason, "exited">, string>> = {
+  timeout: "its time was over",
+  output_limit: "its output went beyond its limit",
+  ...limitTexts,
 };
 
-/** `timeout` of coreutils says 124; other ends by the node are no answer of the command: 125. */
 function exit(item: v.InferOutput<typeof CommandItem>): number | undefined {
-  if (!("exit" in item)) return 125;
-  const { code, signal, reason } = item.exit;
-  if (reason === "timeout") return 124;
-  if (reason === "output_limit") return 125;
-  return code ?? 128 + (signalNumbers[signal ?? ""] ?? 0);
+  return exitCodeOf("exit" in item ? item.exit : undefined);
 }
 
-export const operations: readonly Operation<ShellState>[] = [run, interact];
+const profileList = op({
+  name: "profile-list",
+  summary: "The profiles of confined commands on this node, with every value that holds",
+  description:
+    "Those that every node has, and the owner's own, which are written in its configuration as [shell.profiles.NAME]. network is for a call that names none, and networkMax the most that a call may name; commands are patterns, and null is every command.",
+  effect: "read",
+  needs: [],
+  needsOneOf: [confined, unconfined],
+  surfaces: ["http", "cli", "mesh"],
+  scope: () => [],
+  input: v.strictObject({}),
+  output: v.strictObject({ profiles: v.array(ProfileShown) }),
+  cli: { alias: ["profiles"] },
+  examples: [{ input: {} }],
+  run: (shell) => ({ profiles: shell.commands.profiles.all().map(shown) }),
+});
+
+export const operations: readonly Operation<ShellState>[] = [
+  run,
+  interact,
+  profileList,
+  ...sessionOperations,
+  ...dryRunOperations,
+];

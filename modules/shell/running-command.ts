@@ -2,15 +2,32 @@
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Child, ChildExit, Clock, Log } from "../../src/kernel/ports.ts";
 import type { Feed } from "./command-input.ts";
-import { ItemWriter, MergedOutput } from "./command-output.ts";
+import { type Chunk, ItemWriter, MergedOutput } from "./command-output.ts";
 import { GroupEnd } from "./group-end.ts";
-import type { CommandItem, EndReason } from "./shapes.ts";
+import type { LimitReason } from "./limit-reason.ts";
+import type { CommandExit, CommandItem, EndReason } from "./shapes.ts";
+import type { TierName } from "./tier.ts";
 
 export interface CommandBounds {
-  readonly timeoutMs: number;
-  readonly outputBytesMax: number;
+  /** Absent: it may run for ever. */
+  readonly timeoutMs?: number | undefined;
+  /** Absent: it may write for ever. */
+  readonly outputBytesMax?: number;
   readonly killGraceMs: number;
 }
+
+export interface StartedCommand {
+  readonly child: Child;
+  /** Absent: nothing confines it. */
+  readonly tier?: TierName;
+  /** The limit of its sandbox that ended it, if one did. Absent: it has no sandbox. */
+  readonly limitReached?: (exit: ChildExit) => LimitReason | undefined;
+}
+
+/** What a command said, and at the end how it ended. */
+export type CommandPart<Reason extends string> =
+  | Chunk
+  | { readonly exit: Omit<CommandExit, "reason"> & { readonly reason: EndReason | Reason } };
 
 /** A pipe that stays open although the whole group is gone is read until nothing has come for this long. */
 const drainMs = 200;
@@ -20,27 +37,33 @@ const drainMsMax = 5_000;
 /** Of what a command says after nobody reads it any more. */
 const discardBytesMax = 16 * 1024 * 1024;
 
-export class RunningCommand {
+/** @typeParam Reason for which whoever started it may end it, beside the limits */
+export class RunningCommand<Reason extends string = never> {
   readonly #child: Child;
   readonly #bounds: CommandBounds;
+  readonly #limitOf: StartedCommand["limitReached"];
+  readonly #tier: TierName | "none";
   readonly #clock: Clock;
   readonly #output: MergedOutput;
   readonly #group: GroupEnd;
   readonly #startedMs: number;
   #exit: ChildExit | undefined;
   #endedMs = 0;
-  #reason: EndReason = "exited";
+  #reason: EndReason | Reason = "exited";
+  #limit: LimitReason | undefined;
   #failure: unknown;
   #timers: (() => void)[] = [];
 
-  constructor(child: Child, bounds: CommandBounds, clock: Clock, log: Log) {
+  constructor({ child, limitReached, tier }: StartedCommand, bounds: CommandBounds, clock: Clock, log: Log) {
     this.#child = child;
+    this.#limitOf = limitReached;
+    this.#tier = tier ?? "none";
     this.#bounds = bounds;
     this.#clock = clock;
     this.#startedMs = clock.monotonicMs();
     this.#output = new MergedOutput(child);
     this.#group = new GroupEnd(child, clock, log);
-    this.#after(bounds.timeoutMs, () => this.#timeOut());
+    if (bounds.timeoutMs !== undefined) this.#after(bounds.timeoutMs, () => this.end("timeout"));
     void child.exited.then((exit) => this.#exited(exit));
     void this.#group.gone.then((gone) => this.#groupGone(gone));
   }
@@ -56,6 +79,23 @@ export class RunningCommand {
     this.#end();
   }
 
+  /** Ends the group; what it still says is read, and then the exit, with this reason. The first reason stays. */
+  end(reason: EndReason | Reason): void {
+    if (this.#reason !== "exited") return;
+    this.#reason = reason;
+    // Somebody outside the group holds the pipes, or nobody reads what the command has said.
+    if (this.#exit !== undefined) this.#output.close();
+    this.#group.begin(this.#bounds.killGraceMs);
+  }
+
+  /** Ends, with no more patience than `graceMs`. */
+  async endWithin(reason: EndReason | Reason, graceMs: number): Promise<void> {
+    this.end(reason);
+    const cut = this.#clock.after(graceMs, () => this.#group.hurry());
+    await this.gone;
+    cut();
+  }
+
   /** Cancels, with no more patience than `graceMs`. */
   async stop(reason: unknown, graceMs: number): Promise<void> {
     this.cancel(reason);
@@ -64,22 +104,36 @@ export class RunningCommand {
     cut();
   }
 
-  async *items(feed: Feed): AsyncGenerator<CommandItem, void> {
+  async *items(this: RunningCommand, feed: Feed): AsyncGenerator<CommandItem, void> {
     // Half of a stdin must not be taken for the whole, so a caller that breaks off ends the command.
     feed.done.catch((error) => this.cancel(error));
     const writers = { stdout: new ItemWriter("stdout"), stderr: new ItemWriter("stderr") };
-    let bytesLeft = this.#bounds.outputBytesMax;
+    try {
+      for await (const part of this.parts()) {
+        if ("bytes" in part) {
+          yield* writers[part.stream].items(part.bytes);
+          continue;
+        }
+        for (const writer of Object.values(writers)) yield* writer.end();
+        yield part;
+      }
+    } finally {
+      feed.stop();
+    }
+  }
+
+  /** To be read to the end, or returned, which ends the command. The last part is the exit. */
+  async *parts(): AsyncGenerator<CommandPart<Reason>, void> {
+    let bytesLeft = this.#bounds.outputBytesMax ?? Number.POSITIVE_INFINITY;
     try {
       for (let chunk = await this.#output.next(); chunk !== undefined; chunk = await this.#output.next()) {
         const bytes = chunk.bytes.subarray(0, bytesLeft);
         bytesLeft -= bytes.length;
         if (bytes.length < chunk.bytes.length) this.#limitReached();
-        yield* writers[chunk.stream].items(bytes);
+        yield { stream: chunk.stream, bytes };
       }
-      for (const writer of Object.values(writers)) yield* writer.end();
       yield { exit: await this.#exitItem() };
     } finally {
-      feed.stop();
       for (const cancel of this.#timers) cancel();
       this.#timers = [];
       if (this.#exit === undefined) this.#end();
@@ -97,7 +151,9 @@ export class RunningCommand {
       );
     }
     const durationMs = Math.round((this.#endedMs - this.#startedMs) * 1_000) / 1_000;
-    return { ...exit, reason: this.#reason, durationMs };
+    const itself: EndReason = this.#limit ?? "exited";
+    const reason = this.#reason === "exited" ? itself : this.#reason;
+    return { ...exit, reason, tier: this.#tier, durationMs };
   }
 
   /** Undefined when it was cancelled before its exit, or could not be ended. */
@@ -108,6 +164,7 @@ export class RunningCommand {
 
   #exited(exit: ChildExit): void {
     this.#exit = exit;
+    this.#limit = this.#limitOf?.(exit);
     this.#endedMs = this.#clock.monotonicMs();
     // What still runs in the group may be about to finish, as the last part of a pipeline.
     void this.#group.linger(this.#bounds.killGraceMs);
@@ -116,14 +173,7 @@ export class RunningCommand {
   #groupGone(gone: boolean): void {
     if (gone) this.#output.closeWhenIdle(this.#clock, drainMs);
     else this.#output.close();
-    if (this.#reason === "timeout") this.#after(drainMsMax, () => this.#output.close());
-  }
-
-  #timeOut(): void {
-    this.#reason = "timeout";
-    // Somebody outside the group holds the pipes, or nobody reads what the command has said.
-    if (this.#exit !== undefined) this.#output.close();
-    this.#group.begin(this.#bounds.killGraceMs);
+    if (this.#reason !== "exited") this.#after(drainMsMax, () => this.#output.close());
   }
 
   #limitReached(): void {

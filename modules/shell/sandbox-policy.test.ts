@@ -31,6 +31,7 @@ const sizes: Readonly<Record<string, number>> = {
   "--link": 2,
   "--scratch": 2,
   "--workspace": 2,
+  "--share": 2,
   "--shield": 1,
   "--shield-folder": 1,
   "--pin": 1,
@@ -75,6 +76,19 @@ test("a writable workspace keeps what would run code, and a readable one needs n
   expect(optionsOf(launcherWords(reading, 1))).toContainEqual(["--workspace", "/srv/project", "ro"]);
   expect(names(reading, "--shield")).toEqual([]);
   expect(names({ ...policy, workspace: undefined }, "--workspace")).toEqual([]);
+});
+
+test("shares come in their order, and one that is to stay as it is cannot be moved away in a workspace", () => {
+  const shares = [
+    { path: "/srv/project/x/y/still", writable: false },
+    { path: "/srv/out", writable: true },
+  ];
+  const options = optionsOf(launcherWords({ ...policy, shares }, 1));
+  expect(options.filter(([name]) => name === "--share")).toEqual([
+    ["--share", "/srv/project/x/y/still", "ro"],
+    ["--share", "/srv/out", "rw"],
+  ]);
+  expect(options).toContainEqual(["--pin", "x/y"]);
 });
 
 test("a root node names another user, and an ordinary one none", () => {

@@ -25,11 +25,18 @@ export interface Account {
   readonly group: number;
 }
 
+export interface Share {
+  readonly path: string;
+  readonly writable: boolean;
+}
+
 export interface SandboxPolicy {
   readonly profile: Profile;
   readonly network: Network;
   /** A real path, checked. Absent: there is none. */
   readonly workspace: string | undefined;
+  /** A folder of the node's own that takes what is written to the workspace. Absent: the workspace itself. */
+  readonly overlay?: string | undefined;
   /** Inside. */
   readonly workingDirectory: string;
   readonly home: string;
@@ -39,6 +46,8 @@ export interface SandboxPolicy {
   readonly links: readonly { readonly text: string; readonly path: string }[];
   /** What must not be seen, even below what may. */
   readonly hidden: readonly string[];
+  /** More of the machine, by real paths, a folder before what is in it. */
+  readonly shares?: readonly Share[];
   readonly runAs: Account | undefined;
   /** A control group to join. Absent: there is none, and memory is limited for each process alone. */
   readonly group?: string | undefined;
@@ -52,9 +61,9 @@ export const sandboxAccount: Account = { user: 0x7000_0000, group: 0x7000_0000 }
 const insideId = 1_000;
 
 /** A repository may be worked with, but not made to run something when its owner uses it. */
-const pinned = [".git"];
-const shieldedFolders = [".git/hooks"];
-const shielded = [
+export const pinned: readonly string[] = [".git"];
+export const shieldedFolders: readonly string[] = [".git/hooks"];
+export const shielded: readonly string[] = [
   ".git/config",
   ".git/config.worktree",
   ".git/commondir",
@@ -83,9 +92,15 @@ const shielded = [
   ".vscode",
 ];
 
+/**
+ * The names of these that the workspace has are not to be changed; the folder of hooks where there is a repository.
+ * What is a folder may be changed below where its name is only pinned.
+ */
+export const protectedNames = { pinned, folders: shieldedFolders, names: shielded } as const;
+
 /** The words before the command. Each path is a word of its own, so none can be read as anything else. */
-export function launcherWords(policy: SandboxPolicy, parent: number): readonly string[] {
-  const { runAs, workspace, group, limits } = policy;
+export function launcherWords(policy: SandboxPolicy, parent: number, terminal = false): readonly string[] {
+  const { runAs, workspace, group, limits, shares = [] } = policy;
   return [
     ...["--parent", `${parent}`, "--network", policy.network],
     ...(runAs === undefined ? [] : ["--run-as", `${insideId}`, `${runAs.user}`, `${runAs.group}`]),
@@ -94,31 +109,43 @@ export function launcherWords(policy: SandboxPolicy, parent: number): readonly s
     ...["--scratch", "/tmp", `${limits.scratchBytesMax}`],
     ...["--scratch", policy.home, `${limits.scratchBytesMax}`],
     ...(workspace === undefined ? [] : workspaceWords(workspace, policy)),
+    ...shares.flatMap(({ path, writable }) => ["--share", path, writable ? "rw" : "ro"]),
     ...policy.hidden.flatMap((path) => ["--hide", path]),
     ...limitWords(limits),
     ...(group === undefined ? [] : ["--group", group]),
+    ...(terminal ? ["--terminal"] : []),
     ...["--folder", policy.workingDirectory, "--"],
   ];
 }
 
-/** The folders between the workspace and what is hidden in it: moved away, they would take that along. */
-function foldersAbove(hidden: string, workspace: string): readonly string[] {
+/** Relative. The folders between the workspace and what is hidden or kept in it: moved away, they would take that along. */
+export function foldersAbove(hidden: string, workspace: string): readonly string[] {
   if (!hidden.startsWith(`${workspace}/`)) return [];
   const names = hidden.slice(workspace.length + 1).split("/");
   return names.slice(1).map((_, at) => names.slice(0, at + 1).join("/"));
 }
 
-function workspaceWords(path: string, { profile, hidden }: SandboxPolicy): readonly string[] {
+/** What must stay where it is. */
+export function keptIn({ hidden, shares = [] }: Pick<SandboxPolicy, "hidden" | "shares">): readonly string[] {
+  return [...hidden, ...shares.filter(({ writable }) => !writable).map((share) => share.path)];
+}
+
+function workspaceWords(
+  path: string,
+  { profile, hidden, shares = [], overlay }: SandboxPolicy,
+): readonly string[] {
   if (profile === "read-only") return ["--workspace", path, "ro"];
+  const kept = keptIn({ hidden, shares });
   return [
     ...["--workspace", path, "rw"],
-    ...[...pinned, ...hidden.flatMap((one) => foldersAbove(one, path))].flatMap((name) => ["--pin", name]),
+    ...(overlay === undefined ? [] : ["--overlay", overlay]),
+    ...[...pinned, ...kept.flatMap((one) => foldersAbove(one, path))].flatMap((name) => ["--pin", name]),
     ...shieldedFolders.flatMap((name) => ["--shield-folder", name]),
     ...shielded.flatMap((name) => ["--shield", name]),
   ];
 }
 
-function limitWords(limits: SandboxLimits): readonly string[] {
+export function limitWords(limits: SandboxLimits): readonly string[] {
   const each: readonly (readonly [string, number])[] = [
     ["cpu", limits.cpuSecondsMax],
     ["data", limits.memoryBytesMax],

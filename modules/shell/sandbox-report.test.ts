@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { constants } from "node:os";
-import { parseReport, reportError, systemFault } from "./sandbox-report.ts";
+import { parseLocked, parseReport, reportError, systemFault } from "./sandbox-report.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -18,9 +18,16 @@ test("a report has a stage, the system's reason by name, and a subject that may 
   expect(parseReport(bytes("odd"))).toEqual({ stage: "odd", reason: "", subject: "" });
 });
 
+test("a launcher that only locks says so first, and then perhaps why the command did not start", () => {
+  const { ENOENT } = constants.errno;
+  expect(parseLocked(bytes("locked\n"))).toBeUndefined();
+  expect(parseLocked(bytes(`locked\nexec\n${ENOENT}\nx`))).toMatchObject({ stage: "exec", subject: "x" });
+  expect(parseLocked(bytes(`lock\n${ENOENT}\nlandlock`))).toMatchObject({ stage: "lock" });
+});
+
 test("a fault of the machine comes with what helps, and one of the command with its own code", () => {
   const of = (stage: string, reason: string) => ({ stage, reason, subject: "/x" });
-  for (const stage of ["namespaces", "identity", "mount", "lock", "network"]) {
+  for (const stage of ["namespaces", "identity", "mount", "lock", "network", "bubblewrap"]) {
     expect(systemFault(of(stage, "EPERM"))?.fix).toBeString();
     expect(reportError(of(stage, "EPERM"))).toMatchObject({ code: "unsupported" });
   }
@@ -35,6 +42,8 @@ test("a fault of the machine comes with what helps, and one of the command with 
     ["workspace", "ENOENT", "not_found"],
     ["workspace", "EACCES", "forbidden"],
     ["shield", "ELOOP", "invalid_input"],
+    ["share", "ENOENT", "not_found"],
+    ["share", "ELOOP", "forbidden"],
     ["idmap", "EINVAL", "unsupported"],
     ["policy", "EINVAL", "internal"],
     ["toString", "EINVAL", "internal"],

@@ -20,6 +20,14 @@ export function parseReport(bytes: Uint8Array): LauncherReport | undefined {
   return { stage, reason: found?.[0] ?? number, subject: subject.join("\n") };
 }
 
+const lockedWord = "locked\n";
+
+/** Where the launcher only locks: it says that it has, and whether the command started then. */
+export function parseLocked(bytes: Uint8Array): LauncherReport | undefined {
+  const text = new TextDecoder().decode(bytes);
+  return parseReport(text.startsWith(lockedWord) ? bytes.subarray(lockedWord.length) : bytes);
+}
+
 /** Why the sandbox cannot be, rather than this command in it. */
 const ofTheSystem: Readonly<Record<string, string>> = {
   namespaces: "the kernel gives this user no namespaces",
@@ -27,6 +35,7 @@ const ofTheSystem: Readonly<Record<string, string>> = {
   mount: "the kernel does not let a root be built",
   lock: "the kernel does not lock a process",
   network: "the kernel does not give an own network",
+  bubblewrap: "bubblewrap failed",
 };
 
 /** What is wrong with the machine, and what helps; undefined when the report is about one command. */
@@ -40,6 +49,9 @@ const generalFix = "use Linux 5.12 or later, outside of containers that forbid n
 const fixes: Readonly<Record<string, string>> = {
   namespaces:
     "allow user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, kernel.unprivileged_userns_clone=1, user.max_user_namespaces=10000), or run the node as root",
+  lock: "use a kernel with seccomp and Landlock (Linux 5.13 or later, with landlock in its list of lsm)",
+  bubblewrap:
+    "allow user namespaces to it (Ubuntu: an AppArmor profile for bwrap, or sysctl kernel.apparmor_restrict_unprivileged_userns=0)",
   identity:
     "allow user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0), or run the node as root",
 };
@@ -93,10 +105,20 @@ function ofTheCommand(stage: string, reason: string, quoted: string): readonly [
         reason === "ENOENT" ? "not_found" : "forbidden",
         `The workspace ${quoted} cannot be opened (${reason})`,
       ];
+    case "share":
+      return [
+        reason === "ENOENT" ? "not_found" : "forbidden",
+        `The profile names the path ${quoted}, which cannot be opened (${reason}), for example because a part of it is a link; mend it, or the profile`,
+      ];
     case "shield":
       return [
         "invalid_input",
         `${quoted} in the workspace cannot be protected from the command (${reason}), for example because it is a link; replace it, or ask for the profile "read-only"`,
+      ];
+    case "overlay":
+      return [
+        "unsupported",
+        `The kernel cannot put an overlay for a dry run above the workspace (${reason} ${quoted}): it takes Linux 5.19 or later (5.11 for a node of an ordinary user), and for the node's data directory one with extended attributes, such as ext4, xfs or btrfs; use another place for one of them, or run the command without a dry run`,
       ];
     case "idmap":
       return [

@@ -61,18 +61,27 @@ async function reasonAgainst(
   { home, dataDirectory }: Surroundings,
 ): Promise<string | undefined> {
   if (path === "/") return "it is the whole system";
-  const system = systemFolders.find((folder) => isWithin(path, folder));
-  if (system !== undefined && !workFolders.some((folder) => isWithin(path, folder) && path !== folder)) {
-    return `${system} belongs to the system`;
-  }
+  const system = systemFolderOf(path);
+  if (system !== undefined) return `${system} belongs to the system`;
   if (meetingFolders.includes(path)) return "it is shared by all programs";
   const hidden = path.split("/").find((part) => part.startsWith("."));
   if (hidden !== undefined) return `"${hidden}" is a hidden folder, of which programs take their settings`;
   const data = await realOf(dataDirectory);
   if (isWithin(path, data)) return "it is in the data directory of this node";
-  const homes = [await realOf(home), ...(await accountHomes())];
-  const held = homes.find((one) => one !== "/" && isWithin(one, path));
+  const held = await homeIn(path, home);
   return held === undefined ? undefined : `it holds a home directory (${held})`;
+}
+
+/** The folder of the system in which the path lies, where people do no work. */
+export function systemFolderOf(path: string): string | undefined {
+  if (workFolders.some((folder) => isWithin(path, folder) && path !== folder)) return undefined;
+  return systemFolders.find((folder) => isWithin(path, folder));
+}
+
+/** A home directory that the path is or holds, `home` or another account's. */
+export async function homeIn(path: string, home: string): Promise<string | undefined> {
+  const homes = [await realOf(home), ...(await accountHomes())];
+  return homes.find((one) => one !== "/" && isWithin(one, path));
 }
 
 /** Whether the path is the folder or lies below it. Both are real, or compared as they are written. */

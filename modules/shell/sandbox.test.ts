@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Child, Processes, SpawnOptions } from "../../src/kernel/ports.ts";
@@ -45,12 +45,18 @@ function scripted(...reports: readonly (string | undefined)[]) {
         end();
         return true;
       },
-      exited: Promise.resolve({ code: report === "" ? 0 : 125, signal: null }),
+      exited: Promise.resolve({ code: report === "" || report === "locked\n" ? 0 : 125, signal: null }),
     };
   };
   const processes: Processes = { spawn, cleanEnvironment: () => ({}), endLeftovers: async () => 0 };
   const install = async () => ({ path: "/data/shell/launcher" });
-  const ports = { processes, dataDirectory: join(folder, "data"), home: "/home/me", install };
+  const ports = {
+    processes,
+    dataDirectory: join(folder, "data"),
+    home: "/home/me",
+    install,
+    bubblewrap: null,
+  };
   return { sandbox: new Sandbox(ports, limits), ports, started, killed };
 }
 
@@ -96,7 +102,7 @@ test("where the node has control groups, each command gets one, and it goes with
   const groups = {
     create() {
       const path = `/groups/${++count}`;
-      return { path, remove: () => void removed.push(path) };
+      return { path, outOfMemory: () => false, remove: () => void removed.push(path) };
     },
   };
   const sandbox = new Sandbox({ ...scriptedOne.ports, groups }, limits);
@@ -108,10 +114,71 @@ test("where the node has control groups, each command gets one, and it goes with
   ]);
 });
 
+test("a command that its group ended for want of memory has reached that limit", async () => {
+  const { ports } = scripted("", "");
+  const groups = { create: () => ({ path: "/groups/1", outOfMemory: () => true, remove() {} }) };
+  const { child, limitReached } = await new Sandbox({ ...ports, groups }, limits).start(
+    command,
+    inWork(),
+    never(),
+  );
+  expect(limitReached(await child.exited)).toBe("memory_limit");
+});
+
+test("the best tier that works is taken, and why no better one does is known", async () => {
+  const { ports, started } = scripted(said("namespaces", "EPERM", "clone"), "locked\n", "locked\n");
+  const sandbox = new Sandbox({ ...ports, bubblewrap: "/usr/bin/bwrap" }, limits);
+  expect(await sandbox.tier()).toMatchObject({
+    ready: true,
+    name: "bubblewrap",
+    groups: undefined,
+    better: [{ name: "namespaces", why: expect.stringContaining("EPERM"), fix: expect.any(String) }],
+  });
+  const confinement = { ...inWork(), workspace: undefined, workingDirectory: "~" };
+  expect((await sandbox.start(command, confinement, never())).tier).toBe("bubblewrap");
+  expect(started.map(({ argv }) => argv[0])).toEqual([
+    "/data/shell/launcher",
+    "/usr/bin/bwrap",
+    "/usr/bin/bwrap",
+  ]);
+});
+
+test("bubblewrap that fails without a word of the launcher's is no tier", async () => {
+  const { ports } = scripted(said("namespaces", "EPERM"), "");
+  const tier = await new Sandbox({ ...ports, bubblewrap: "/usr/bin/bwrap" }, limits).tier();
+  expect(tier).toMatchObject({ ready: false, why: expect.stringContaining("bubblewrap failed") });
+});
+
+test("the degraded tier is used where the configuration allows it, and nowhere else", async () => {
+  const failing = () => scripted(said("namespaces", "EPERM"), "locked\n", "locked\n");
+  const refused = new Sandbox(failing().ports, limits);
+  await expect(refused.start(command, inWork(), never())).rejects.toMatchObject({
+    code: "unsupported",
+    message: expect.stringContaining("the configuration does not allow it"),
+  });
+  const { ports, started } = failing();
+  const sandbox = new Sandbox({ ...ports, allowDegraded: true }, limits);
+  expect(await sandbox.tier()).toMatchObject({ ready: true, name: "lock" });
+  const words = started[1]?.argv ?? [];
+  expect(words.slice(1, 3)).toEqual(["--locked", "alone"]);
+  // A folder of its own in the place of the home, which goes with it.
+  expect(started[1]?.environment).toMatchObject({ HOME: expect.stringContaining("operone-command-") });
+  expect(existsSync(started[1]?.environment?.HOME ?? "/")).toBe(false);
+});
+
+test("a tier that is asked for is the only one that is tried", async () => {
+  const { ports, started } = scripted("locked\n");
+  await new Sandbox({ ...ports, only: "lock", allowDegraded: true }, limits).tier();
+  expect(started.length).toBe(1);
+});
+
 test("without a launcher nothing runs", async () => {
   const processes = systemless();
   const install = async () => ({ why: "there is none", fix: "get one" });
-  const sandbox = new Sandbox({ processes, dataDirectory: "/data", home: "/", install }, limits);
+  const sandbox = new Sandbox(
+    { processes, dataDirectory: "/data", home: "/", install, bubblewrap: null },
+    limits,
+  );
   await expect(sandbox.start(command, inWork(), never())).rejects.toMatchObject({
     code: "unsupported",
     message: expect.stringContaining("there is none; get one"),
@@ -128,7 +195,7 @@ function systemless(): Processes {
 test("a machine on which the launcher itself cannot start is told too", async () => {
   const install = async () => ({ path: "/data/shell/launcher" });
   const sandbox = new Sandbox(
-    { processes: systemless(), dataDirectory: "/data", home: "/", install },
+    { processes: systemless(), dataDirectory: "/data", home: "/", install, bubblewrap: null },
     limits,
   );
   expect(await sandbox.tier()).toMatchObject({ ready: false, fix: expect.stringContaining("noexec") });

@@ -6,10 +6,13 @@ import { OperoneError } from "../../src/kernel/error.ts";
 import type { Child, Processes, SpawnOptions } from "../../src/kernel/ports.ts";
 import { type ControlGroups, delegatedGroups } from "../../src/platform/control-groups.ts";
 import { installLauncher } from "../../src/platform/launcher.ts";
-import { linkText, type Place } from "../../src/platform/place.ts";
+import type { Place } from "../../src/platform/place.ts";
+import { lastWords, letGo, reportOf } from "./launcher-child.ts";
+import { limitReason } from "./limit-reason.ts";
+import { noPaths, type ProfilePaths, sharesOf } from "./profile-paths.ts";
+import type { StartedCommand } from "./running-command.ts";
 import {
   type Account,
-  launcherWords,
   type Network,
   type Profile,
   type SandboxLimits,
@@ -18,13 +21,16 @@ import {
 } from "./sandbox-policy.ts";
 import {
   type LauncherReport,
+  parseLocked,
   parseReport,
-  reportBytesMax,
   reportError,
   systemFault,
   unsupported,
 } from "./sandbox-report.ts";
-import { checkedWorkspace, isWithin, realOf } from "./sandbox-workspace.ts";
+import { type Places, placesOf, resolverFile, type System, systemOf } from "./sandbox-system.ts";
+import { checkedWorkspace, isWithin } from "./sandbox-workspace.ts";
+import { type Fault, type ReadyTier, type Tier, type TierName, tierNames } from "./tier.ts";
+import { startOf, withOwner } from "./tier-start.ts";
 
 export interface SandboxPorts {
   readonly processes: Processes;
@@ -36,36 +42,30 @@ export interface SandboxPorts {
   readonly startMsMax?: number;
   /** Absent: those that the system gave to this node, if any. */
   readonly groups?: ControlGroups;
+  /** The path of that program, null for none. Absent: where the system has it. */
+  readonly bubblewrap?: string | null;
+  /** Whether the degraded tier may be used. */
+  readonly allowDegraded?: boolean;
+  /** No other tier is tried. */
+  readonly only?: TierName;
 }
-
-interface ReadyTier {
-  readonly ready: true;
-  readonly launcher: string;
-  readonly system: System;
-  /** Undefined: memory is limited for each process alone. */
-  readonly groups: ControlGroups | undefined;
-}
-
-export type Tier = ReadyTier | { readonly ready: false; readonly why: string; readonly fix: string };
 
 export interface Confinement {
   readonly profile: Profile;
   readonly network: Network;
   /** As it was asked for. Absent: none, and the command works in its empty home. */
   readonly workspace: string | undefined;
+  /** Takes what is written to the workspace, by its real path. Absent: the workspace itself. */
+  readonly overlay?: string | undefined;
   /** "~" is the empty home. */
   readonly workingDirectory: string;
+  /** Of a profile of the owner's. Absent: none. */
+  readonly paths?: ProfilePaths;
+  /** Absent: those of the sandbox. */
+  readonly limits?: SandboxLimits;
 }
 
 type Command = Omit<SpawnOptions, "workingDirectory" | "report">;
-
-interface System {
-  readonly folders: readonly string[];
-  readonly links: readonly { readonly text: string; readonly path: string }[];
-}
-
-/** What programs need of a system. The rest, with all data, logs and sockets, is not there. */
-const systemPaths = ["/usr", "/etc", "/opt", "/nix", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 const probeMs = 10_000;
 /** Until the command runs: a dead network disk can hold a mount for ever. */
@@ -109,7 +109,7 @@ export class Sandbox {
    * @throws OperoneError `unsupported` where it cannot be confined, `invalid_input` for a workspace that is none,
    *   `not_found` and `forbidden` as for any program, `unavailable` when it does not come about in time
    */
-  async start(command: Command, asked: Confinement, signal: AbortSignal): Promise<Child> {
+  async start(command: Command, asked: Confinement, signal: AbortSignal): Promise<Required<StartedCommand>> {
     const tier = await this.tier();
     if (!tier.ready) throw unsupported(tier);
     const limit = AbortSignal.timeout(this.#ports.startMsMax ?? startMsMax);
@@ -129,59 +129,74 @@ export class Sandbox {
     command: Command,
     asked: Confinement,
     signal: AbortSignal,
-  ): Promise<Child> {
-    const place = asked.workspace === undefined ? undefined : await this.#workspace(asked.workspace);
-    const policy = await this.#policy(tier.system, asked, place?.real);
+  ): Promise<Required<StartedCommand>> {
+    const place = asked.workspace === undefined ? undefined : await this.workspace(asked.workspace);
+    const usual = await this.#policy(tier.system, asked, place?.real);
+    const policy = tier.name === "namespaces" ? usual : withOwner(usual, place);
     const first = await this.#attempt(tier, policy, command, signal);
-    if ("child" in first) return first.child;
+    if ("child" in first) return first;
     const owner = ownerInstead(first.report, place);
     if (owner === undefined) throw reportError(first.report);
     const second = await this.#attempt(tier, { ...policy, runAs: owner }, command, signal);
-    if ("child" in second) return second.child;
+    if ("child" in second) return second;
     throw reportError(second.report);
   }
 
-  async #workspace(asked: string): Promise<Place> {
+  /** @throws OperoneError `invalid_input`, `not_found`, `forbidden` for a folder that is no workspace */
+  async workspace(asked: string): Promise<Place> {
     const { home, dataDirectory } = this.#ports;
     return await checkedWorkspace(asked, { home, dataDirectory });
   }
 
   async #policy(system: System, asked: Confinement, workspace: string | undefined): Promise<SandboxPolicy> {
     const { home, data } = await this.#places();
-    const { profile, network, workingDirectory } = asked;
+    const { profile, network, workingDirectory, paths = noPaths } = asked;
     const resolver = network === "full" ? await resolverFile() : [];
     return {
       profile,
       network,
       workspace,
+      overlay: asked.overlay,
       home,
       workingDirectory: workingDirectory === "~" ? (workspace ?? home) : workingDirectory,
       system: [...system.folders, ...resolver],
       links: system.links,
-      hidden: [data],
+      hidden: [data, ...paths.hide],
+      shares: sharesOf(paths),
       runAs: this.#userId === 0 ? sandboxAccount : undefined,
-      limits: this.#limits,
+      limits: asked.limits ?? this.#limits,
     };
   }
 
   async #attempt(
-    { launcher, groups }: Pick<ReadyTier, "launcher" | "groups">,
+    tier: Omit<ReadyTier, "ready" | "better" | "system">,
     policy: SandboxPolicy,
-    { argv, environment, stdin }: Command,
+    { argv, environment, stdin, terminal }: Command,
     signal: AbortSignal,
-  ): Promise<{ readonly child: Child } | { readonly report: LauncherReport }> {
+  ): Promise<Required<StartedCommand> | { readonly report: LauncherReport }> {
     signal.throwIfAborted();
-    const group = groups?.create(this.#limits);
-    const words = launcherWords({ ...policy, group: group?.path }, process.pid);
+    const group = tier.groups?.create(policy.limits);
+    let outOfMemory = false;
+    const start = await startOf(tier, policy, group, terminal !== undefined).catch((error: unknown) => {
+      group?.remove();
+      throw error;
+    });
     const options = {
-      argv: [launcher, ...words, ...argv],
+      argv: [...start.words, ...argv],
       workingDirectory: "/",
-      environment,
+      environment: { ...environment, ...start.environment },
       stdin,
+      ...(terminal === undefined ? {} : { terminal }),
     } as const;
-    const child = this.#spawn({ ...options, report: true }, () => group?.remove());
-    const report = parseReport(await reportOf(child, signal));
-    if (report === undefined) return { child };
+    const child = this.#spawn({ ...options, report: true }, () => {
+      outOfMemory = group?.outOfMemory() === true;
+      start.remove();
+    });
+    const said = await reportOf(child, signal);
+    const report = tier.name === "namespaces" ? parseReport(said) : await lockReport(said, child);
+    if (report === undefined) {
+      return { child, tier: tier.name, limitReached: (exit) => limitReason(exit, outOfMemory) };
+    }
     await letGo(child);
     return { report };
   }
@@ -198,37 +213,67 @@ export class Sandbox {
   }
 
   async #probe(): Promise<Tier> {
-    const { processes, dataDirectory, install = installLauncher } = this.#ports;
+    const { dataDirectory, install = installLauncher, only } = this.#ports;
     const installed = await install(`${dataDirectory}/shell`);
     if ("why" in installed) return { ready: false, ...installed };
     const system = await systemOf();
-    const groups = this.#ports.groups ?? delegatedGroups();
+    const better: (Fault & { readonly name: TierName })[] = [];
+    for (const name of tierNames.filter((one) => only === undefined || one === only)) {
+      const tier = this.#candidate(name, installed.path);
+      const fault = "why" in tier ? tier : await this.#trial(tier, system);
+      if (fault === undefined && "launcher" in tier) return { ready: true, ...tier, system, better };
+      if (fault !== undefined) better.push({ name, ...fault });
+    }
+    const why = better.map((one) => `${one.name}: ${one.why}`).join("; ");
+    return { ready: false, why, fix: better[0]?.fix ?? "use Linux" };
+  }
+
+  #candidate(name: TierName, launcher: string): Omit<ReadyTier, "ready" | "better" | "system"> | Fault {
+    const { bubblewrap = Bun.which("bwrap", { PATH: "/usr/bin:/usr/local/bin:/bin" }) } = this.#ports;
+    if (name === "bubblewrap") {
+      if (bubblewrap !== null) return { name, launcher, bubblewrap, groups: undefined };
+      return { why: "it is not installed", fix: "install bubblewrap (Debian: apt-get install bubblewrap)" };
+    }
+    if (name === "lock" && this.#ports.allowDegraded !== true) {
+      return {
+        why: "the configuration does not allow it",
+        fix: "set shell.allowDegraded, if that is enough",
+      };
+    }
+    return { name, launcher, groups: this.#ports.groups ?? delegatedGroups() };
+  }
+
+  /** Undefined: a command ran in it. */
+  async #trial(
+    tier: Omit<ReadyTier, "ready" | "better" | "system">,
+    system: System,
+  ): Promise<Fault | undefined> {
+    const { processes, dataDirectory } = this.#ports;
     const signal = AbortSignal.timeout(probeMs);
-    const confinement = {
-      profile: "read-only",
-      network: "none",
-      workspace: undefined,
-      workingDirectory: "~",
-    } as const;
+    const confinement = { ...trialConfinement, workspace: undefined };
     try {
       const policy = await this.#policy(system, confinement, undefined);
       const command = { argv: ["true"], environment: processes.cleanEnvironment(), stdin: "none" } as const;
-      const tried = await this.#attempt({ launcher: installed.path, groups }, policy, command, signal);
-      if ("report" in tried) return { ready: false, ...faultOf(tried.report) };
+      const tried = await this.#attempt(tier, policy, command, signal);
+      if ("report" in tried) return faultOf(tried.report);
       const { code, signal: endedBy } = await tried.child.exited;
       await letGo(tried.child);
-      if (code === 0) return { ready: true, launcher: installed.path, system, groups };
+      if (code === 0) return undefined;
       const why = `"true" ended with ${endedBy ?? code} in the sandbox`;
-      return { ready: false, why, fix: "see the system's log for what ended it" };
+      return { why, fix: "see the system's log for what ended it" };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return {
-        ready: false,
-        why,
-        fix: `see whether files in ${dataDirectory} may be executed (mount option noexec)`,
-      };
+      return { why, fix: `see whether files in ${dataDirectory} may be executed (mount option noexec)` };
     }
   }
+}
+
+const trialConfinement = { profile: "read-only", network: "none", workingDirectory: "~" } as const;
+
+/** Undefined: it is locked and has started. Nothing at all: it never came so far, and bubblewrap said why. */
+async function lockReport(said: Uint8Array, child: Child): Promise<LauncherReport | undefined> {
+  if (said.length > 0) return parseLocked(said);
+  return { stage: "bubblewrap", reason: "", subject: await lastWords(child) };
 }
 
 function faultOf(report: LauncherReport) {
@@ -236,98 +281,20 @@ function faultOf(report: LauncherReport) {
 }
 
 /** Where files cannot be shown as another's, the command is their owner; but never root. */
-function ownerInstead({ stage }: LauncherReport, place: Place | undefined): Account | undefined {
-  if (stage !== "idmap" || place === undefined || place.ownerId === 0) return undefined;
+function ownerInstead({ stage, subject }: LauncherReport, place: Place | undefined): Account | undefined {
+  if (stage !== "idmap" || place === undefined || place.real !== subject || place.ownerId === 0)
+    return undefined;
   return { user: place.ownerId, group: place.groupId === 0 ? sandboxAccount.group : place.groupId };
 }
 
-/** Ends with the start of the command: then the launcher lets go of the pipe. */
-async function reportOf(child: Child, signal: AbortSignal): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  const onAbort = () => void child.kill("SIGKILL");
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    for await (const part of child.report ?? []) {
-      parts.push(part);
-      bytes += part.length;
-      if (bytes > reportBytesMax) break;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-  if (signal.aborted) {
-    await letGo(child);
-    signal.throwIfAborted();
-  }
-  return Buffer.concat(parts).subarray(0, reportBytesMax);
-}
-
-/** A child that nobody is to hear of: ended, and its pipes closed. */
-async function letGo(child: Child): Promise<void> {
-  child.kill("SIGKILL");
-  child.closeStdin();
-  await Promise.all([child.stdout, child.stderr].map((pipe) => pipe[Symbol.asyncIterator]().return?.()));
-  await child.exited;
-}
-
-async function systemOf(): Promise<System> {
-  const folders: string[] = [];
-  const links: { text: string; path: string }[] = [];
-  for (const path of systemPaths) {
-    const text = await linkText(path);
-    if (text === undefined) folders.push(path);
-    else if (text !== null) links.push({ text, path });
-  }
-  return { folders, links };
-}
-
-/** Many systems keep it in /run, which is not there. */
-async function resolverFile(): Promise<readonly string[]> {
-  const real = await realOf("/etc/resolv.conf");
-  return isWithin(real, "/run") ? [real] : [];
-}
-
-interface Places {
-  /** Inside. */
-  readonly home: string;
-  /** The data directory by its real path. */
-  readonly data: string;
-}
-
-/** Where the data directory is or holds the home, as for the user of a service, the home is elsewhere to be seen. */
-async function placesOf({ home, dataDirectory }: SandboxPorts): Promise<Places> {
-  const data = await realOf(dataDirectory);
-  const covered = [dataDirectory, data].some((folder) => isWithin(home, folder));
-  return { home: homeInside(covered ? "/" : home), data };
-}
-
-/** The same path, so that programs find what they expect; another where the system or nothing is. */
-function homeInside(home: string): string {
-  const taken =
-    home === "/" || home === "/tmp" || [...systemPaths, "/proc", "/dev"].some((path) => isWithin(home, path));
-  return !home.startsWith("/") || taken ? "/home/sandbox" : home;
-}
-
 /** @throws OperoneError `invalid_input` */
-export function confinementOf(asked: {
-  readonly profile: Profile;
-  readonly network: Network;
-  readonly workspace: string | undefined;
-  readonly workingDirectory: string;
-}): Confinement {
-  const { workspace, workingDirectory, profile, network } = asked;
+export function confinementOf(asked: Confinement): Confinement {
+  const { workspace, workingDirectory } = asked;
   if (workspace === undefined) {
-    return {
-      profile,
-      network,
-      workingDirectory,
-      workspace: workingDirectory === "~" ? undefined : workingDirectory,
-    };
+    return { ...asked, workspace: workingDirectory === "~" ? undefined : workingDirectory };
   }
-  if (workingDirectory === "~" || isWithin(workingDirectory, workspace.replace(/(?<=.)\/+$/, ""))) {
-    return { profile, network, workingDirectory, workspace };
-  }
+  if (workingDirectory === "~" || isWithin(workingDirectory, workspace.replace(/(?<=.)\/+$/, "")))
+    return asked;
   throw new OperoneError(
     "invalid_input",
     `The working directory ${JSON.stringify(workingDirectory)} is not in the workspace ${JSON.stringify(workspace)}; leave it out, or name a folder in the workspace`,

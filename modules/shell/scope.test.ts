@@ -178,6 +178,16 @@ describe("confined commands", () => {
     expect(granted({ ...scope, network: "full" })).toBe("allow");
   });
 
+  test("a profile of the owner's must be named, and brings what the owner gave it", () => {
+    const scope = { workspaces: ["/srv"] };
+    const mine = { profile: "mine", network: undefined };
+    expect(granted(scope, mine)).toBe("deny");
+    expect(granted({ ...scope, network: "full" }, mine)).toBe("deny");
+    expect(granted({ ...scope, profiles: ["mine"] }, mine)).toBe("allow");
+    expect(granted({ ...scope, profiles: ["mine"] }, { profile: "mine", network: "full" })).toBe("deny");
+    expect(granted({ ...scope, profiles: ["mine"] })).toBe("deny");
+  });
+
   test("the right to confined commands is none to unconfined ones, nor the other way round", () => {
     const all = [{ permission: confined, scope: "*" as const }];
     expect(decisionOf(all, { argv: ["make"], profile: "unconfined" })).toBe("deny");

@@ -1,23 +1,21 @@
 /** The permission to run commands: what a grant's scope says, and what a call asks for. */
 import * as v from "valibot";
 import type { Permission, ScopeRequest } from "../../src/kernel/authority.ts";
-import { type CommandPattern, covers, isRelativePath, parsePattern } from "./command-pattern.ts";
+import {
+  type CommandPattern,
+  type CommandWord,
+  covers,
+  isRelativePath,
+  mayCover,
+  parsePattern,
+} from "./command-pattern.ts";
 import { limits } from "./limits.ts";
 import { networks, profiles } from "./sandbox-policy.ts";
-import { type CommandInput, unconfinedProfile } from "./shapes.ts";
+import type { CommandInput } from "./shapes.ts";
+import { Pattern, ProfileName, unconfinedProfile } from "./words.ts";
 
 export const confined = "shell.run";
 export const unconfined = "shell.unconfined";
-
-const Pattern = v.pipe(
-  v.string(),
-  v.maxLength(limits.patternLengthMax),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const parsed = dataset.typed ? parsePattern(dataset.value) : [];
-    if (typeof parsed === "string")
-      addIssue({ message: `${JSON.stringify(dataset.value)} is no pattern: ${parsed}` });
-  }),
-);
 
 export const CommandScope = v.strictObject({
   commands: v.pipe(
@@ -57,22 +55,37 @@ export const ConfinedScope = v.strictObject({
       ),
     ),
   ),
-  profiles: v.optional(v.pipe(v.array(v.picklist(profiles)), v.description("Absent: every confined one."))),
+  profiles: v.optional(
+    v.pipe(
+      v.array(ProfileName),
+      v.maxLength(limits.patternsMax),
+      v.description(
+        "Absent: workspace and read-only. A profile of the owner's must be named, and gives its own paths, variables and network.",
+      ),
+    ),
+  ),
   network: v.optional(
-    v.pipe(v.picklist(networks), v.description("The most that commands get. Absent: none.")),
+    v.pipe(v.picklist(networks), v.description("The most that a call may name. Absent: none.")),
   ),
 });
 type ConfinedScope = v.InferOutput<typeof ConfinedScope>;
 
+const usualProfiles: readonly string[] = profiles;
+
 const Request = v.strictObject({
-  argv: v.pipe(v.array(v.string()), v.minLength(1)),
+  argv: v.pipe(
+    v.array(v.union([v.string(), v.strictObject({ open: v.picklist(["one", "many"]), text: v.string() })])),
+    v.minLength(1),
+  ),
+  /** Whether to match what the open words may turn out to be, as a deny must, instead of what they are for certain. */
+  possible: v.optional(v.boolean()),
   environment: v.optional(v.array(v.string())),
 });
 
 const ConfinedRequest = v.strictObject({
   ...Request.entries,
   workspace: v.optional(v.string()),
-  profile: v.optional(v.picklist(profiles)),
+  profile: v.optional(ProfileName),
   network: v.optional(v.picklist(networks)),
 });
 
@@ -81,12 +94,16 @@ export const confinedPermission: Permission = {
     "Run these commands confined: they read the system, and read or write the folders that are named here",
   scope: ConfinedScope,
   covers(scope, request) {
-    const { argv, environment, workspace, profile, network } = v.parse(ConfinedRequest, request);
-    const { workspaces = [], profiles: allowed = profiles, network: most = "none" } = scope as ConfinedScope;
+    const { workspace, profile, network, ...command } = v.parse(ConfinedRequest, request);
+    const {
+      workspaces = [],
+      profiles: allowed = usualProfiles,
+      network: most = "none",
+    } = scope as ConfinedScope;
     if ((profile !== undefined && !allowed.includes(profile)) || (network === "full" && most !== "full"))
       return false;
     if (workspace !== undefined && !workspaces.some((folder) => holds(folder, workspace))) return false;
-    return coversCommand(scope as CommandScope, { argv, environment });
+    return coversCommand(scope as CommandScope, command);
   },
 };
 
@@ -108,13 +125,11 @@ export const unconfinedPermission: Permission = {
 
 function coversCommand(
   scope: CommandScope,
-  {
-    argv,
-    environment = [],
-  }: { readonly argv: readonly string[]; readonly environment?: readonly string[] | undefined },
+  { argv, environment = [], possible = false }: v.InferOutput<typeof Request>,
 ): boolean {
   const { environment: allowed = [] } = scope;
-  if (!patternsOf(scope).some((pattern) => covers(pattern, argv))) return false;
+  const match = possible ? mayCover : covers;
+  if (!patternsOf(scope).some((pattern) => match(pattern, argv))) return false;
   return allowed.includes("*") || environment.every((name) => allowed.includes(name));
 }
 
@@ -141,7 +156,7 @@ export interface Asked {
   readonly secrets: Readonly<Record<string, string>>;
   readonly profile: CommandInput["profile"];
   readonly workspace?: string | undefined;
-  readonly network: CommandInput["network"];
+  readonly network?: CommandInput["network"];
 }
 
 /**
@@ -149,27 +164,43 @@ export interface Asked {
  * is asked; then together with the variables and the sandbox, so that one grant must allow all of it.
  */
 export function requestsOf(asked: Asked): readonly ScopeRequest[] {
-  const { workingDirectory, environment, secrets } = asked;
-  const permission = asked.profile === unconfinedProfile ? unconfined : confined;
-  const sandbox = sandboxOf(asked);
-  const argv = judgedArgv(
-    asked.argv,
-    workingDirectory === "~" ? (sandbox.workspace ?? "~") : workingDirectory,
-  );
-  const names = [...Object.keys(environment), ...Object.keys(secrets)].toSorted();
-  const used = [...new Set(Object.values(secrets))].toSorted();
+  const alone = commandRequest(asked, asked.argv);
+  const names = namesOf(asked);
   return [
-    { permission, request: { argv } },
-    ...(permission === unconfined && names.length === 0
+    alone,
+    ...(alone.permission === unconfined && names.length === 0
       ? []
-      : [
-          {
-            permission,
-            request: { argv, ...sandbox, ...(names.length === 0 ? {} : { environment: names }) },
-          },
-        ]),
-    ...used.map((name) => ({ permission: "access.secret.use", request: { name } })),
+      : [placedRequest(asked, asked.argv, names)]),
+    ...secretRequests(asked),
   ];
+}
+
+/** Variables that the call sets. */
+export function namesOf({ environment, secrets }: Asked): readonly string[] {
+  return [...Object.keys(environment), ...Object.keys(secrets)].toSorted();
+}
+
+export function secretRequests({ secrets }: Asked): readonly ScopeRequest[] {
+  const used = [...new Set(Object.values(secrets))].toSorted();
+  return used.map((name) => ({ permission: "access.secret.use", request: { name } }));
+}
+
+/** The command alone. */
+export function commandRequest(asked: Asked, argv: readonly CommandWord[]) {
+  const { profile } = asked;
+  const permission = profile === unconfinedProfile ? unconfined : confined;
+  return { permission, request: { argv: judgedCommand({ ...asked, argv }) } };
+}
+
+/** The command together with its sandbox and the variables that it gets. */
+export function placedRequest(
+  asked: Asked,
+  words: readonly CommandWord[],
+  names: readonly string[],
+): ScopeRequest {
+  const { permission, request } = commandRequest(asked, words);
+  const environment = names.length === 0 ? {} : { environment: names };
+  return { permission, request: { ...request, ...sandboxOf(asked), ...environment } };
 }
 
 function sandboxOf({ profile, network, workspace, workingDirectory }: Asked): {
@@ -179,7 +210,22 @@ function sandboxOf({ profile, network, workspace, workingDirectory }: Asked): {
 } {
   if (profile === unconfinedProfile) return {};
   const place = workspace ?? (workingDirectory === "~" ? undefined : workingDirectory);
-  return { profile, network, ...(place === undefined ? {} : { workspace: place }) };
+  return {
+    profile,
+    ...(network === undefined ? {} : { network }),
+    ...(place === undefined ? {} : { workspace: place }),
+  };
+}
+
+/** The argument vector as patterns see it. */
+export function judgedCommand(
+  asked: Pick<Asked, "workingDirectory" | "profile" | "workspace"> & {
+    readonly argv: readonly CommandWord[];
+  },
+): readonly CommandWord[] {
+  const { workingDirectory } = asked;
+  const workspace = asked.profile === unconfinedProfile ? undefined : asked.workspace;
+  return judgedArgv(asked.argv, workingDirectory === "~" ? (workspace ?? "~") : workingDirectory);
 }
 
 /**
@@ -187,10 +233,10 @@ function sandboxOf({ profile, network, workspace, workingDirectory }: Asked): {
  * what has `..` or links in it is covered only by a pattern with the same words.
  */
 function judgedArgv(
-  [program = "", ...words]: readonly string[],
+  [program = "", ...words]: readonly CommandWord[],
   workingDirectory: string,
-): readonly string[] {
-  if (!isRelativePath(program)) return [program, ...words];
+): readonly CommandWord[] {
+  if (typeof program === "object" || !isRelativePath(program)) return [program, ...words];
   const folder = workingDirectory.endsWith("/") ? workingDirectory : `${workingDirectory}/`;
   return [folder + program.replace(/^(\.\/+)+/, ""), ...words];
 }

@@ -1,19 +1,13 @@
 /** What goes into a command and what comes out of it, as every surface shows it. */
 import * as v from "valibot";
 import { byteText } from "../../src/kernel/byte-text.ts";
+import { Change, DryRun } from "./dry-run-shapes.ts";
+import { limitReasons } from "./limit-reason.ts";
 import { limits } from "./limits.ts";
-import { networks, profiles } from "./sandbox-policy.ts";
-
-/** Half of a surrogate pair has no bytes: it would reach the program as another character than the one judged. */
-function isPassable(text: string): boolean {
-  return !text.includes("\0") && text.isWellFormed();
-}
-const passable = v.check(isPassable, "it holds a NUL or half a character, which no program can receive");
-
-const Word = v.pipe(v.string(), v.maxLength(limits.wordLengthMax), passable);
-
-/** The profile of commands that nothing confines. */
-export const unconfinedProfile = "unconfined";
+import { networks } from "./sandbox-policy.ts";
+import { shells } from "./script-vector.ts";
+import { tierNames } from "./tier.ts";
+import { ProfileName, passable, unconfinedProfile, VariableName, Word } from "./words.ts";
 
 const argv = v.pipe(
   v.array(Word),
@@ -26,6 +20,18 @@ const argv = v.pipe(
   ),
   v.description("The program and its arguments, each a word of its own. No shell reads them."),
 );
+
+const script = v.pipe(
+  v.string(),
+  v.nonEmpty(),
+  v.maxLength(limits.scriptLengthMax),
+  passable,
+  v.description(
+    "A script for a shell, instead of argv: the same as argv with SHELL, -c and this text. Whose grants do not cover that vector as it is needs shell.script, and grants for each command in it.",
+  ),
+);
+
+const shell = v.pipe(v.picklist(shells), v.description("The shell that reads the script. Default: sh."));
 
 const workingDirectory = v.optional(
   v.pipe(
@@ -41,22 +47,6 @@ const workingDirectory = v.optional(
     ),
   ),
   "~",
-);
-
-/**
- * They choose the code that any program loads, or the node that `operone` talks to. Whoever may set them so can write
- * `env NAME=value` in front of the command, where patterns and people see it.
- */
-const refusedName = /^(BUN|NODE|LD|DYLD|OPERONE)_/i;
-
-const VariableName = v.pipe(
-  v.string(),
-  v.maxLength(limits.variableNameLengthMax),
-  v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name has letters, digits and _, and no digit first"),
-  v.check(
-    (name) => !refusedName.test(name),
-    "names with BUN_, NODE_, LD_, DYLD_ and OPERONE_ are not set from outside; put env NAME=VALUE in front of the command instead",
-  ),
 );
 
 const environment = v.optional(
@@ -90,15 +80,15 @@ const secrets = v.optional(
   {},
 );
 
-function whole(most: number, what: string) {
+export function whole(most: number, what: string) {
   return v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most), v.description(what)));
 }
 
 const profile = v.optional(
   v.pipe(
-    v.picklist([...profiles, unconfinedProfile]),
+    v.union([v.literal(unconfinedProfile), ProfileName]),
     v.description(
-      "What the command may do. workspace: read the system, write the workspace. read-only: read both. Either way it has an empty home and no other process, and git hooks and files of settings in the workspace stay as they are. unconfined: everything that the node's user may; it needs shell.unconfined.",
+      "What the command may do. workspace: read the system, write the workspace. read-only: read both. Either way it has an empty home and no other process, and git hooks and files of settings in the workspace stay as they are. unconfined: everything that the node's user may; it needs shell.unconfined. Any other is the owner's, from the configuration of the executing node; shell.profile-list shows it.",
     ),
   ),
   "workspace",
@@ -116,24 +106,57 @@ const workspace = v.optional(
   ),
 );
 
+const dryRun = v.optional(
+  v.pipe(
+    v.boolean(),
+    v.description(
+      "Of a confined command with a workspace to write: it sees and changes everything as usual, and the workspace stays as it is. Before the exit come the changes, as { change }, and { dryRun } with the id for dry-run-apply and dry-run-discard. What it does outside of the workspace is done.",
+    ),
+  ),
+  false,
+);
+
 const network = v.optional(
   v.pipe(
     v.picklist(networks),
     v.description(
-      "Of a confined command. none: a loopback of its own. full: the node's, with all services that it reaches.",
+      "Of a confined command. none: a loopback of its own. full: the node's, with all services that it reaches. Default: that of the profile, which is none for workspace and read-only. A profile of the owner's gives no more than its own.",
     ),
   ),
-  "none",
 );
 
-export const CommandInput = v.strictObject({
-  argv,
+export const killGraceMs = whole(
+  limits.timerMsMax,
+  "From the request to end (SIGTERM) to the end by force (SIGKILL). Default and most are configuration.",
+);
+
+/** What runs, and how: of every way to start a command. */
+export const startEntries = {
+  argv: v.optional(argv),
+  script: v.optional(script),
+  shell: v.optional(shell),
   profile,
   workspace,
   network,
   workingDirectory,
   environment,
   secrets,
+};
+const start = v.strictObject(startEntries);
+export type StartInput = v.InferOutput<typeof start>;
+type GivenCommand = Pick<StartInput, "argv" | "script" | "shell">;
+
+/** For an input with `startEntries`. */
+export const isGivenOnce = ({ argv, script }: GivenCommand) =>
+  (argv === undefined) !== (script === undefined);
+export const notGivenOnce = "give the command as argv, or as a script, and not both";
+export const hasScriptForShell = ({ shell, script }: GivenCommand) =>
+  shell === undefined || script !== undefined;
+export const noScriptForShell = "a shell is chosen for a script; with argv it is the first word";
+
+const fields = v.strictObject({
+  ...startEntries,
+  dryRun,
   timeoutMs: whole(
     limits.timerMsMax,
     "The command is ended after this time. Default and most are configuration.",
@@ -142,37 +165,49 @@ export const CommandInput = v.strictObject({
     Number.MAX_SAFE_INTEGER,
     "The command is ended when stdout and stderr together go beyond this. Default and most are configuration.",
   ),
-  killGraceMs: whole(
-    limits.timerMsMax,
-    "From the request to end (SIGTERM) to the end by force (SIGKILL). Default and most are configuration.",
-  ),
+  killGraceMs,
 });
+
+export const CommandInput = v.pipe(
+  fields,
+  v.check((input) => isGivenOnce(input), notGivenOnce),
+  v.check((input) => hasScriptForShell(input), noScriptForShell),
+);
 export type CommandInput = v.InferOutput<typeof CommandInput>;
 
-export const endReasons = ["exited", "timeout", "output_limit"] as const;
+/** What runs, whichever way it was given. */
+export function argvOf({ argv, script, shell }: GivenCommand): readonly string[] {
+  return argv ?? [shell ?? "sh", "-c", script ?? ""];
+}
+
+export const endReasons = ["exited", "timeout", "output_limit", ...limitReasons] as const;
 export type EndReason = (typeof endReasons)[number];
 
-const stream = v.picklist(["stdout", "stderr"]);
-const exit = v.strictObject({
+export const stream = v.picklist(["stdout", "stderr"]);
+export const exitEntries = {
   /** Null when a signal ended it. */
   code: v.nullable(v.number()),
   /** SIGKILL; null when it exited. */
   signal: v.nullable(v.string()),
-  /** Why it ended: by itself, or because the node ended it. */
-  reason: v.picklist(endReasons),
   durationMs: v.number(),
-});
+};
+/** What confined it. */
+export const tier = v.picklist(["none", ...tierNames]);
+/** `reason`: why it ended: by itself, because the node ended it, or by a limit of its sandbox where that can be known. */
+const exit = v.strictObject({ ...exitEntries, tier, reason: v.picklist(endReasons) });
 
 /** Text where the bytes are UTF-8 and so come back exactly; base64 for all others. */
 export const CommandItem = v.union([
   v.strictObject({ stream, text: byteText }),
   v.strictObject({ stream, base64: byteText }),
+  v.strictObject({ change: Change }),
+  v.strictObject({ dryRun: DryRun }),
   v.strictObject({ exit }),
 ]);
 export type CommandItem = v.InferOutput<typeof CommandItem>;
 export type CommandExit = v.InferOutput<typeof exit>;
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const;
+export const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const;
 
 export const CommandMessage = v.union([
   v.strictObject({ stdin: v.string() }),

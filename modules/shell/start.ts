@@ -2,34 +2,57 @@
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Finding, Log, Processes } from "../../src/kernel/ports.ts";
-import { type CommandPorts, Commands } from "./commands.ts";
+import { CommandStart } from "./command-start.ts";
+import { Commands } from "./commands.ts";
 import type { config } from "./module.ts";
-import type { Tier } from "./sandbox.ts";
+import { type SessionPorts, Sessions } from "./sessions.ts";
 import type { ShellState } from "./state.ts";
+import { type Tier, tierTexts } from "./tier.ts";
 
 export interface ShellInput {
   readonly config: InferOutput<typeof config>;
-  readonly use: CommandPorts & { readonly checks: Checks };
+  readonly use: SessionPorts & { readonly checks: Checks };
   readonly scope: Scope;
 }
 
 export function startShell({ config, use, scope }: ShellInput): Started<Record<never, never>, ShellState> {
-  const commands = new Commands(use, config);
-  scope.defer(() => commands.stop());
-  use.checks.add({ name: "commands", run: async () => findingOf(await commands.tier()) });
-  return { state: { commands }, services: {}, ready: endLeftovers(use.processes, use.log) };
+  const commandStart = new CommandStart(use, config);
+  const commands = new Commands(use, config, commandStart);
+  const sessions = new Sessions(use, config, commandStart);
+  scope.defer(async () => void (await Promise.all([commands.stop(), sessions.stop()])));
+  use.checks.add({ name: "commands", run: async () => findingOf(await commandStart.tier()) });
+  const ready = begin(commandStart, use).then(() => commands.dryRuns.clear());
+  // What they said can wait until the doors are open.
+  scope.defer(
+    use.clock.after(wakeAfterMs, () => {
+      const told = (error: unknown) =>
+        use.log.error("The sessions could not be opened", { error: String(error) });
+      void ready.then(() => sessions.wake()).catch(told);
+    }),
+  );
+  return { state: { commands, sessions }, services: {}, ready };
 }
+
+/** Long after the start, when nobody has asked for them before. */
+const wakeAfterMs = 1_000;
 
 function findingOf(tier: Tier): Finding {
   if (!tier.ready) {
     return { verdict: "warning", found: `confined commands are refused: ${tier.why}`, fix: tier.fix };
   }
-  return {
-    verdict: "ok",
-    found: `commands are confined by namespaces, Landlock and seccomp; memory is limited for ${
-      tier.groups === undefined ? "each process, and not for all together" : "all processes together"
-    }`,
-  };
+  const memory =
+    tier.groups === undefined ? "each process, and not for all together" : "all processes together";
+  const found = `commands are confined by ${tierTexts[tier.name]}; memory is limited for ${memory}`;
+  const [first] = tier.better;
+  if (first === undefined) return { verdict: "ok", found };
+  const better = tier.better.map(({ name, why }) => `${name} would be better: ${why}`).join("; ");
+  return { verdict: "warning", found: `${found}; ${better}`, fix: first.fix };
+}
+
+/** A profile that would not hold what it says is no profile: then the module fails, and says why. */
+async function begin(commandStart: CommandStart, { processes, log }: ShellInput["use"]): Promise<void> {
+  await endLeftovers(processes, log);
+  await commandStart.assertProfiles();
 }
 
 async function endLeftovers(processes: Processes, log: Log): Promise<void> {

@@ -31,6 +31,8 @@ function dataDirectory(): string {
   mkdirSync(join(directory, "access"), { recursive: true });
   writeFileSync(join(directory, "owner.token"), "opo_secret");
   writeFileSync(join(directory, "lock"), "of this run");
+  mkdirSync(join(directory, "shell", "sessions", "s"), { recursive: true });
+  writeFileSync(join(directory, "shell", "sessions", "s", "0.out"), "grows while it is copied");
   writeFileSync(join(directory, "access", ".secrets.key.0123456789ab.tmp"), "half");
   symlinkSync("/etc/passwd", join(directory, "access", "link"));
   return directory;

@@ -28,6 +28,7 @@ const leftOut: ReadonlySet<string> = new Set([
   "running.json",
   "running.json.new",
   "shell/children",
+  "shell/sessions",
 ]);
 
 export interface BackupOptions {

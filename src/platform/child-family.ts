@@ -17,13 +17,18 @@ export class ChildFamily {
   readonly #pid: number;
   readonly #hasEnded: () => boolean;
   readonly #system: FamilySystem;
+  readonly #isTerminal: boolean;
   /** Pid and start of those outside the group that were seen: once their parents are dead nothing leads to them. */
   readonly #strays = new Map<number, string>();
   /** Those that the group held when it was last looked at: each may leave it before the signal arrives. */
   readonly #inGroup = new Map<number, string>();
 
-  /** @param hasEnded whether the system has told of the child's end, and so may give its number away */
-  constructor(pid: number, hasEnded: () => boolean, system: FamilySystem) {
+  /**
+   * @param hasEnded whether the system has told of the child's end, and so may give its number away
+   * @param isTerminal whether each job has a group of its own, so that every signal is for all of them
+   */
+  constructor(pid: number, hasEnded: () => boolean, system: FamilySystem, isTerminal = false) {
+    this.#isTerminal = isTerminal;
     this.#pid = pid;
     this.#hasEnded = hasEnded;
     this.#system = system;
@@ -37,7 +42,7 @@ export class ChildFamily {
     // A group keeps its number from being used again. So when a process has it, the group is gone.
     const reused = ended && send(pid, 0);
     const groupThere = !reused && send(-pid, 0);
-    const forAll = signal === "SIGTERM" || signal === "SIGKILL";
+    const forAll = signal === "SIGTERM" || signal === "SIGKILL" || (this.#isTerminal && signal !== 0);
     const mayHaveStrays = groupThere || !ended || this.#strays.size > 0;
     // Looked for before anyone dies: a dead parent no longer leads to its children.
     if (forAll && mayHaveStrays) this.#findStrays(reused);

@@ -111,6 +111,6 @@ export class PipeWriter {
   }
 }
 
-function brokenPipe(): Error {
+export function brokenPipe(): Error {
   return Object.assign(new Error("EPIPE: the child's stdin is closed"), { code: "EPIPE" });
 }

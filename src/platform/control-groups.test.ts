@@ -33,6 +33,15 @@ test("in a branch of its own the node moves aside, and each command gets a group
   group?.remove();
 });
 
+test("a group tells whether its memory was not enough, by what the kernel counts", () => {
+  const group = groups()?.create({ memoryBytesMax: 1_000, processesMax: 10 });
+  expect(group?.outOfMemory()).toBe(false);
+  writeFileSync(join(own, "command-1", "memory.events"), "low 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+  expect(group?.outOfMemory()).toBe(false);
+  writeFileSync(join(own, "command-1", "memory.events"), "low 0\noom 1\noom_kill 3\noom_group_kill 1\n");
+  expect(group?.outOfMemory()).toBe(true);
+});
+
 test("a node that was started again within its part finds its branch", () => {
   writeFileSync(join(own, "cgroup.procs"), "");
   expect(groups("0::/operone.service/node\n")?.create({ memoryBytesMax: 1, processesMax: 1 }).path).toBe(

@@ -20,6 +20,8 @@ export interface GroupLimits {
 
 export interface ControlGroup {
   readonly path: string;
+  /** Whether the system has ended it for want of memory. */
+  outOfMemory(): boolean;
   /** Once nobody is in it. What cannot be removed yet is removed at the node's next start. */
   remove(): void;
 }
@@ -86,7 +88,16 @@ function createGroup(path: string, { memoryBytesMax, processesMax }: GroupLimits
   // Out of memory ends the command as a whole, and not a process of it that happens to be large.
   writeFileSync(join(path, "memory.oom.group"), "1");
   writeFileSync(join(path, "pids.max"), `${processesMax + ownProcesses}`);
-  return { path, remove: () => tryRemove(path) };
+  return { path, outOfMemory: () => wasOutOfMemory(path), remove: () => tryRemove(path) };
+}
+
+function wasOutOfMemory(path: string): boolean {
+  try {
+    return /^oom_kill [1-9]/m.test(readFileSync(join(path, "memory.events"), "utf8"));
+  } catch {
+    // Gone, and what happened in it with it.
+    return false;
+  }
 }
 
 function tryRemove(path: string): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { userInfo } from "node:os";
-import { cleanEnvironment } from "./environment.ts";
+import { cleanEnvironment, ownVariables } from "./environment.ts";
 
 test("a child knows the account's name without USER in the node's environment", () => {
   const { USER, LOGNAME } = cleanEnvironment({ PATH: "/bin" });
@@ -26,4 +26,8 @@ test("nothing by which code could be injected is passed on", () => {
 test("the path holds no entry that depends on the current folder", () => {
   expect(cleanEnvironment({ PATH: ".:/bin::bin:/usr/bin" }).PATH).toBe("/bin:/usr/bin");
   expect(cleanEnvironment({ PATH: "." }).PATH).toMatch(/^\/usr\/local\/sbin:/);
+});
+
+test("variables that are named are passed on, and those that are not set are left out", () => {
+  expect(ownVariables(["EDITOR", "NONE"], { EDITOR: "vi", TOKEN: "hunter2" })).toEqual({ EDITOR: "vi" });
 });

@@ -39,3 +39,12 @@ function cleanPath(path: string | undefined): string {
   const entries = (path ?? "").split(delimiter).filter((entry) => isAbsolute(entry));
   return entries.length === 0 ? defaultPath : entries.join(delimiter);
 }
+
+/** Those of the node's own variables that have these names; what is not set is left out. */
+export function ownVariables(
+  names: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Readonly<Record<string, string>> {
+  const pairs = names.map((name) => [name, environment[name]] as const);
+  return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
+}

@@ -3,7 +3,8 @@
  * ENXIO, so that `sh -c 'echo x > /dev/stdout'` would not work.
  */
 import { dlopen, ptr } from "bun:ffi";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { linuxLibraryName } from "./c-library.ts";
 
 export interface Pipe {
   readonly read: number;
@@ -50,19 +51,12 @@ export function openPipe(large = false): Pipe | undefined {
 
 function systemLibrary(): Library | undefined {
   try {
-    if (process.platform === "linux") return linuxLibrary(linuxName());
+    if (process.platform === "linux") return linuxLibrary(linuxLibraryName());
     if (process.platform === "darwin") return darwinLibrary();
   } catch {
     // A hardened system may forbid the memory that foreign calls need.
   }
   return undefined;
-}
-
-/** The C library that this process has already loaded; a second one in the same process would be trouble. */
-function linuxName(): string {
-  const musl = readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-");
-  if (!musl) return "libc.so.6";
-  return `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
 }
 
 function linuxLibrary(name: string): Library {

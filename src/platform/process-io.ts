@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { OperoneError } from "../kernel/error.ts";
+import { type RawTerminal, rawTerminal } from "./raw-terminal.ts";
 
 interface Writer {
   /** Resolves when it was taken. Rejects with the code EPIPE when nobody reads any more. */
@@ -19,6 +20,7 @@ export interface ProcessIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  readonly openTerminal: () => RawTerminal;
   readFile(path: string): AsyncIterable<Uint8Array>;
   writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
 }
@@ -36,6 +38,7 @@ export function processIo(signal: AbortSignal): ProcessIo {
     columns: process.stdout.columns ?? 80,
     environment: process.env,
     signal,
+    openTerminal: rawTerminal,
     readFile: (path) => createReadStream(path),
     writeFile,
   };

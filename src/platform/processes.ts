@@ -3,10 +3,11 @@ import { closeSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { Subprocess } from "bun";
 import { OperoneError } from "../kernel/error.ts";
-import type { Child, ChildExit, Processes, SpawnOptions } from "../kernel/ports.ts";
+import type { Child, ChildExit, Processes, SpawnOptions, TerminalSize } from "../kernel/ports.ts";
 import { ChildFamily, type FamilySystem, send } from "./child-family.ts";
 import { type ChildLedger, childLedger, noLedger } from "./child-ledger.ts";
 import { PipeReader, PipeWriter } from "./child-streams.ts";
+import { ChildTerminal } from "./child-terminal.ts";
 import { cleanEnvironment } from "./environment.ts";
 import { closePipe, openPipe, type Pipe } from "./pipes.ts";
 import { type ProcessTable, readProcess, readProcessTable } from "./process-table.ts";
@@ -55,7 +56,9 @@ function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system:
   let started: BunChild | undefined;
   try {
     assertWorkingDirectory(options.workingDirectory);
-    const child = start(options, pipes);
+    assertTerminals(options);
+    const terminal = options.terminal === undefined ? undefined : new ChildTerminal(options.terminal);
+    const child = start(options, pipes, terminal);
     started = child;
     ledger.started(child.pid);
     const exited = child.exited.then((): ChildExit => {
@@ -64,19 +67,10 @@ function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system:
         ? { code: child.exitCode, signal: null }
         : { code: null, signal: String(child.signalCode) };
     });
-    const stdin = pipes.writer(child);
     const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-    const family = new ChildFamily(child.pid, hasEnded, system);
-    return {
-      pid: child.pid,
-      stdout: pipes.reader("stdout", child),
-      stderr: pipes.reader("stderr", child),
-      ...pipes.report(),
-      writeStdin: (bytes) => stdin.write(bytes),
-      closeStdin: () => stdin.close(),
-      kill: (signal) => family.kill(signal),
-      exited,
-    };
+    const family = new ChildFamily(child.pid, hasEnded, system, terminal !== undefined);
+    const ends = terminal === undefined ? pipeEnds(pipes, child) : terminalEnds(terminal);
+    return { pid: child.pid, ...ends, ...pipes.report(), kill: (signal) => family.kill(signal), exited };
   } catch (error) {
     // Out of descriptors after the start: nobody would own it.
     started?.kill("SIGKILL");
@@ -85,9 +79,35 @@ function spawn(options: SpawnOptions, pipes: Pipes, ledger: ChildLedger, system:
   }
 }
 
+function pipeEnds(pipes: Pipes, child: BunChild) {
+  const stdin = pipes.writer(child);
+  return {
+    stdout: pipes.reader("stdout", child),
+    stderr: pipes.reader("stderr", child),
+    writeStdin: (bytes: Uint8Array) => stdin.write(bytes),
+    closeStdin: () => stdin.close(),
+  };
+}
+
+function terminalEnds(terminal: ChildTerminal) {
+  return {
+    stdout: terminal.output,
+    stderr: noOutput(),
+    terminal: { resize: (size: TerminalSize) => terminal.resize(size) },
+    writeStdin: (bytes: Uint8Array) => terminal.write(bytes),
+    closeStdin: () => terminal.typeEnd(),
+  };
+}
+
+async function* noOutput(): AsyncGenerator<Uint8Array> {}
+
 type BunChild = Subprocess<"ignore" | "pipe" | number, "pipe" | number, "pipe" | number>;
 
-function start({ argv, workingDirectory, environment }: SpawnOptions, pipes: Pipes): BunChild {
+function start(
+  { argv, workingDirectory, environment }: SpawnOptions,
+  pipes: Pipes,
+  terminal: ChildTerminal | undefined,
+): BunChild {
   const { stdin, stdout, stderr, report } = pipes.childEnds();
   const child = Bun.spawn([...argv], {
     cwd: workingDirectory,
@@ -96,9 +116,19 @@ function start({ argv, workingDirectory, environment }: SpawnOptions, pipes: Pip
     detached: process.platform !== "win32",
     windowsHide: true,
     stdio: [stdin, stdout, stderr, ...(report === undefined ? [] : [report])],
+    ...(terminal === undefined ? {} : { terminal: terminal.options }),
   });
+  terminal?.started(child.terminal);
   pipes.closeChildEnds();
   return child;
+}
+
+function assertTerminals({ terminal }: SpawnOptions): void {
+  if (terminal === undefined || process.platform !== "win32") return;
+  throw new OperoneError(
+    "unsupported",
+    "There are no terminals for children on Windows yet; start it without one, or on another node (--node)",
+  );
 }
 
 /** Bun reports a missing folder as a missing program. */
@@ -129,7 +159,8 @@ class Pipes {
   #childEndsOpen = true;
 
   constructor(options: SpawnOptions, openOne: (large: boolean) => Pipe | undefined) {
-    this.#wantsStdin = options.stdin === "pipe";
+    const streams = options.terminal === undefined;
+    this.#wantsStdin = streams && options.stdin === "pipe";
     const opened: Pipe[] = [];
     const open = (large: boolean) => {
       const pipe = openOne(large);
@@ -137,8 +168,8 @@ class Pipes {
       return pipe;
     };
     try {
-      this.#stdout = open(true);
-      this.#stderr = open(false);
+      this.#stdout = streams ? open(true) : undefined;
+      this.#stderr = streams ? open(false) : undefined;
       this.#stdin = this.#wantsStdin ? open(false) : undefined;
       this.#report = options.report === true ? open(false) : undefined;
       if (options.report === true && this.#report === undefined) throw withoutPipes();

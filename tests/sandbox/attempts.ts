@@ -145,6 +145,21 @@ const limits: readonly Attempt[] = [
   call("computing", "everybody", "2"),
 ];
 
+/** Against a profile of the owner's (`ownPaths` of stage.ts), beyond all others. */
+export const ownAttempts: readonly Attempt[] = [
+  sh("change what the profile lets be read", "echo x >>{S}/extra/readable"),
+  sh("remove it", "rm {S}/extra/readable"),
+  sh("read what the profile hides", "cat {W}/covered/deep/secret"),
+  sh(
+    "read it after moving the folder above",
+    "mv {W}/covered {W}/un && cat {W}/un/deep/secret && mv {W}/un {W}/covered",
+  ),
+  sh("read beside what may be written", "cat {S}/out/../secret"),
+  sh("leave by a link in it", "ln -sf {S}/secret {S}/out/fresh && cat {S}/out/fresh"),
+  sh("leave a program of its owner's in it", "cp /bin/true {S}/out/set && chmod 4755 {S}/out/set"),
+  sh("take a file into it", "ln {S}/victim {S}/out/hard && cat {S}/out/hard"),
+];
+
 export const attempts: readonly Attempt[] = [
   ...reading,
   ...reaching,

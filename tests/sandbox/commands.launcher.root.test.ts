@@ -1,7 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { commandsAreAlone, commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
+import {
+  commandsAreAlone,
+  commandsEnd,
+  commandsWork,
+  profilesGive,
+  workspacesAreChecked,
+} from "./commands.ts";
 import { roomyLimits, stageFor } from "./stage.ts";
 
 const stage = await stageFor("root", roomyLimits);
@@ -10,6 +16,7 @@ afterAll(() => stage[Symbol.asyncDispose]());
 commandsWork(() => stage);
 commandsAreAlone(() => stage);
 commandsEnd(() => stage);
+profilesGive(() => stage);
 workspacesAreChecked(() => stage);
 
 test("where files cannot be shown as another's, the command is their owner, and root's are refused", async () => {

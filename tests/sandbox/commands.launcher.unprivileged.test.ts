@@ -1,5 +1,11 @@
 import { afterAll } from "bun:test";
-import { commandsAreAlone, commandsEnd, commandsWork, workspacesAreChecked } from "./commands.ts";
+import {
+  commandsAreAlone,
+  commandsEnd,
+  commandsWork,
+  profilesGive,
+  workspacesAreChecked,
+} from "./commands.ts";
 import { roomyLimits, stageFor } from "./stage.ts";
 
 const stage = await stageFor("ordinary", roomyLimits);
@@ -8,4 +14,5 @@ afterAll(() => stage[Symbol.asyncDispose]());
 commandsWork(() => stage);
 commandsAreAlone(() => stage);
 commandsEnd(() => stage);
+profilesGive(() => stage);
 workspacesAreChecked(() => stage);

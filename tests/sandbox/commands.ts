@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { join } from "node:path";
 import { until } from "../shell/processes.ts";
 import type { Ending, Job } from "./runner.ts";
-import type { Stage } from "./stage.ts";
+import { ownPaths, type Stage } from "./stage.ts";
 
 const sh = (script: string): readonly string[] => ["sh", "-c", script];
 
@@ -57,6 +57,38 @@ export function commandsWork(stage: () => Stage): void {
       "SIGKILL",
       "SIGHUP",
     ]);
+  });
+}
+
+export function profilesGive(stage: () => Stage): void {
+  test("a profile's paths are there as it says, and nothing around them", async () => {
+    const { folder } = stage();
+    const paths = ownPaths(stage());
+    const script =
+      "cat {S}/extra/readable {S}/out/there; echo x >{S}/out/made; ls -A {S}; ls {W}/covered/deep || exit 8";
+    const ending = await one(stage(), { argv: sh(script), paths });
+    expect(ending).toMatchObject({ code: 8, stdout: "extrathereextra\nhome\nout\nwork\n" });
+    // On the host it is the owner's of the folder, whoever the command was.
+    const facts = [statSync(join(folder, "out/made")).uid, statSync(join(folder, "out")).uid];
+    expect(facts[0]).toBe(facts[1]);
+    expect(readFileSync(join(folder, "out/made"), "utf8")).toBe("x\n");
+  });
+
+  test("a path that lies in another counts for itself, and one that became a link is not followed", async () => {
+    const { folder } = stage();
+    const paths = { ...ownPaths(stage()), read: [join(folder, "out/still")] };
+    mkdirSync(join(folder, "out/still"), { recursive: true });
+    const script = sh("echo x >{S}/out/free && ! mv {S}/out/still {S}/out/s && ! echo x >{S}/out/still/made");
+    expect(await one(stage(), { argv: script, paths })).toMatchObject({ code: 0 });
+    rmSync(join(folder, "out/still"), { recursive: true });
+    symlinkSync(join(folder, "home"), join(folder, "out/still"));
+    expect((await one(stage(), { argv: ["true"], paths })).refused).toStartWith(
+      "forbidden: The profile names",
+    );
+    rmSync(join(folder, "out/still"));
+    expect((await one(stage(), { argv: ["true"], paths })).refused).toStartWith(
+      "not_found: The profile names",
+    );
   });
 }
 

@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
-import { proveConfined, proveControl } from "./escape.ts";
+import { confinedProfiles, proveConfined, proveControl } from "./escape.ts";
 import { stageFor } from "./stage.ts";
 
 const stage = await stageFor("root");
 afterAll(() => stage[Symbol.asyncDispose]());
 
-for (const profile of ["read-only", "workspace"] as const) {
+for (const profile of confinedProfiles) {
   test(`nothing gets out of the profile ${profile} on a node that runs as root`, async () => {
     await proveConfined(stage, profile);
   }, 60_000);

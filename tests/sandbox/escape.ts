@@ -2,9 +2,11 @@
 import { expect } from "bun:test";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Attempt, attempts } from "./attempts.ts";
+import type { TierName } from "../../modules/shell/tier.ts";
+import { type Attempt, attempts, ownAttempts } from "./attempts.ts";
 import type { Ending, Job } from "./runner.ts";
-import type { Account, Stage } from "./stage.ts";
+import { type Account, ownPaths, type Stage } from "./stage.ts";
+import { weakOf } from "./weaknesses.ts";
 
 /** ENOSYS, EAFNOSUPPORT: this kernel is built without it; EPERM, EACCES, EIO: its settings close it for all users. */
 const closedForAll = /^(38|97|1|13|5) /;
@@ -12,8 +14,10 @@ const closedForAll = /^(38|97|1|13|5) /;
 /** Of the calls that kernels may close, so many must be open, or the suite has looked at little. */
 const openShareMin = 0.6;
 
-async function tried(stage: Stage, profile: Job["profile"], list: readonly Attempt[]) {
-  const jobs = list.map(({ argv }) => ({ argv: argv.map(stage.fill), profile, workspace: stage.workspace }));
+type Confined = Pick<Job, "profile" | "paths">;
+
+async function tried(stage: Stage, how: Confined, list: readonly Attempt[]) {
+  const jobs = list.map(({ argv }) => ({ argv: argv.map(stage.fill), workspace: stage.workspace, ...how }));
   const endings = await stage.run(jobs);
   return list.map((attempt, at) => ({ attempt, ending: endings[at] as Ending }));
 }
@@ -22,7 +26,7 @@ async function tried(stage: Stage, profile: Job["profile"], list: readonly Attem
 function pictureOf(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !/\/deep\/data\/shell(\/|$)/.test(path))
+    .filter((path) => !/\/data\/shell(\/|$)/.test(path))
     .map((path) => {
       const { mode, uid, gid, mtimeMs, size } = lstatSync(path);
       const content = (mode & 0o170_000) === 0o100_000 && size < 10_000 ? readFileSync(path, "base64") : "";
@@ -34,28 +38,60 @@ function pictureOf(folder: string): readonly string[] {
 }
 
 /** What the attempts make in the workspace by right. */
-const allowed = /\/work\/(fresh|mine|t|large|set-(user|group)-\d+)( |$)/;
+const allowed = /\/(work\/(fresh|mine|t|large|set-(user|group)-\d+)|out\/(fresh|set))( |$)/;
+
+/** Those of every node, and one of the owner's. */
+export const confinedProfiles = ["read-only", "workspace", "own"] as const;
+type ConfinedProfile = (typeof confinedProfiles)[number];
 
 /** No attempt gets through, nothing but the workspace changes, and no file in it would run as its owner. */
-export async function proveConfined(stage: Stage, profile: "read-only" | "workspace"): Promise<void> {
+export async function proveConfined(
+  stage: Stage,
+  profile: ConfinedProfile,
+  tier: TierName = "namespaces",
+): Promise<void> {
   const before = pictureOf(stage.folder);
-  const through = (await tried(stage, profile, attempts)).filter(
+  const how: Confined =
+    profile === "own" ? { profile: "workspace", paths: ownPathsIn(stage, tier) } : { profile };
+  const weak = weakOf(tier);
+  const list = profile === "own" ? [...ownAttemptsOf(tier), ...attempts] : attempts;
+  const through = (await tried(stage, how, list)).filter(
     ({ ending: { code, signal } }) => code === 0 || (code === null && signal === null),
   );
-  expect(through).toEqual([]);
+  expect(through.filter(({ attempt }) => !weak.has(attempt.name))).toEqual([]);
+  if (tier === "lock") return expectStill(before, pictureOf(stage.folder));
   const after = pictureOf(stage.folder);
   expect(after.filter((line) => !before.includes(line) && !allowed.test(line))).toEqual([]);
-  expect(before.filter((line) => !after.includes(line))).toEqual([]);
+  expect(before.filter((line) => !after.includes(line) && !allowed.test(line))).toEqual([]);
   const set = after.filter((line) => (Number.parseInt(line.split(" ")[1] ?? "", 8) & 0o6000) !== 0);
   expect(set).toEqual([]);
 }
 
+/** Landlock hides nothing in what it gives, so such a profile is refused there (a test of its own). */
+function ownPathsIn(stage: Stage, tier: TierName) {
+  return tier === "lock" ? { ...ownPaths(stage), hide: [] } : ownPaths(stage);
+}
+
+function ownAttemptsOf(tier: TierName): readonly Attempt[] {
+  return tier === "lock"
+    ? ownAttempts.filter(({ argv }) => !argv.join(" ").includes("{W}/covered"))
+    : ownAttempts;
+}
+
+/** The workspace is not protected from itself there; all else is as it was. */
+function expectStill(before: readonly string[], after: readonly string[]): void {
+  const outside = (lines: readonly string[]) => lines.filter((line) => !/\/(work|out)[/ ]/.test(line));
+  expect(outside(after)).toEqual([...outside(before)]);
+}
+
 /** Without a sandbox they get through: so the suite looks at what it says, and can fail. */
 export async function proveControl(stage: Stage, account: Account): Promise<void> {
-  const expected = attempts.filter(
+  const expected = [...ownAttempts, ...attempts].filter(
     ({ control }) => control === "everybody" || (control === "root" && account === "root"),
   );
-  const refused = (await tried(stage, "unconfined", expected)).filter(({ ending }) => ending.code !== 0);
+  const refused = (await tried(stage, { profile: "unconfined" }, expected)).filter(
+    ({ ending }) => ending.code !== 0,
+  );
   const open = ({ attempt, ending }: (typeof refused)[number]) =>
     !(attempt.optional && (ending.code === 20 || closedForAll.test(ending.stdout)));
   expect(refused.filter(open)).toEqual([]);

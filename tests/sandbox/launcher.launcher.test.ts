@@ -45,6 +45,10 @@ test("words that are not exactly the policy's are refused, and nothing runs", as
     [[...parent, ...asOther, "--workspace", "/", "rw", "--", "true"], "/"],
     [[...parent, ...asOther, "--workspace", "/srv", "w", "--", "true"], "w"],
     [[...parent, ...asOther, "--limit", "stack", "1", "--", "true"], "stack"],
+    [[...parent, ...asOther, "--share", "/", "ro", "--", "true"], "/"],
+    [[...parent, ...asOther, "--share", "srv", "ro", "--", "true"], "srv"],
+    [[...parent, ...asOther, "--share", "/srv", "w", "--", "true"], "w"],
+    [[...parent, ...asOther, "--locked", "free", "--", "true"], "free"],
     [[...parent, ...asOther], "--"],
     [[...parent, ...asOther, "--"], "--"],
     [["true"], "true"],
@@ -59,6 +63,12 @@ test("words that are not exactly the policy's are refused, and nothing runs", as
       ["125", "policy", `${constants.errno.EINVAL}`, subject],
     ]);
   }
+});
+
+test("where it only locks, it says so before the command runs, and refuses another parent too", async () => {
+  const words = [...asOther, "--read-only", "/usr", "/usr", "--locked", "alone", "--", "/usr/bin/true"];
+  expect(await refused([...parent, ...words])).toEqual(["0", "locked", ""]);
+  expect(await refused(["--parent", "1", ...words])).toEqual(["125", ""]);
 });
 
 const system = ["/usr", "/bin", "/lib", "/lib64"].flatMap((path) => ["--read-only", path, path]);

@@ -1,6 +1,9 @@
 /** Runs commands in the sandbox, as the user that it is started by, and says how they ended: a JSON line each. */
+
+import { noPaths, type ProfilePaths } from "../../modules/shell/profile-paths.ts";
 import { Sandbox } from "../../modules/shell/sandbox.ts";
 import type { Network, Profile, SandboxLimits } from "../../modules/shell/sandbox-policy.ts";
+import type { TierName } from "../../modules/shell/tier.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Child } from "../../src/kernel/ports.ts";
 import { systemProcesses } from "../../src/platform/processes.ts";
@@ -9,6 +12,7 @@ export interface Job {
   readonly argv: readonly string[];
   readonly profile: Profile | "unconfined";
   readonly network?: Network;
+  readonly paths?: ProfilePaths;
   readonly workspace?: string;
   readonly workingDirectory?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -18,6 +22,8 @@ export interface Orders {
   readonly home: string;
   readonly dataDirectory: string;
   readonly limits: SandboxLimits;
+  /** Absent: the best that works. */
+  readonly tier?: TierName;
   readonly jobs: readonly Job[];
 }
 
@@ -42,7 +48,7 @@ async function text(pipe: AsyncIterable<Uint8Array>): Promise<string> {
 const processes = systemProcesses();
 
 async function started({ home, dataDirectory }: Orders, job: Job, sandbox: Sandbox): Promise<Child> {
-  const { argv, profile, network = "none", workspace, workingDirectory = "~" } = job;
+  const { argv, profile, network = "none", workspace, workingDirectory = "~", paths = noPaths } = job;
   const environment = { ...processes.cleanEnvironment(), HOME: home, ...job.environment };
   if (profile === "unconfined") {
     return processes.spawn({
@@ -52,12 +58,13 @@ async function started({ home, dataDirectory }: Orders, job: Job, sandbox: Sandb
       workingDirectory: workspace ?? dataDirectory,
     });
   }
-  const confinement = { profile, network, workspace, workingDirectory };
-  return await sandbox.start(
+  const confinement = { profile, network, workspace, workingDirectory, paths };
+  const { child } = await sandbox.start(
     { argv, environment: { ...environment, ...(await sandbox.variables()) }, stdin: "none" },
     confinement,
     new AbortController().signal,
   );
+  return child;
 }
 
 async function ending(orders: Orders, job: Job, sandbox: Sandbox): Promise<Ending> {
@@ -72,5 +79,7 @@ async function ending(orders: Orders, job: Job, sandbox: Sandbox): Promise<Endin
 }
 
 const orders: Orders = await Bun.stdin.json();
-const sandbox = new Sandbox({ processes, ...orders }, orders.limits);
+const { home, dataDirectory, tier, limits } = orders;
+const only = tier === undefined ? {} : { only: tier };
+const sandbox = new Sandbox({ processes, home, dataDirectory, allowDegraded: true, ...only }, limits);
 for (const job of orders.jobs) console.log(JSON.stringify(await ending(orders, job, sandbox)));

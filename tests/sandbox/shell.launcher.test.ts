@@ -1,6 +1,6 @@
 /** Confined commands through the operation: rights, previews, limits, secrets. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GrantSet } from "../../src/kernel/authority.ts";
@@ -56,6 +56,68 @@ test("stdin, secrets and variables reach a confined command, and limits of the n
   expect(late.exit.reason).toBe("timeout");
   const flood = await node.run(confined(["yes"], { outputBytesMax: 10 }));
   expect(flood.exit.reason).toBe("output_limit");
+});
+
+describe("a profile of the owner's", () => {
+  const set = (scope: unknown): GrantSet => ({
+    holder: "t",
+    owner: false,
+    grants: [{ permission: "shell.run", decision: "allow", scope: scope as "*" }],
+  });
+  let own: ShellNode;
+  beforeAll(async () => {
+    mkdirSync(join(folder, "out"));
+    const mine = {
+      base: "read-only",
+      write: [join(folder, "out")],
+      environment: { MODE: "fast" },
+      inherit: ["PATH"],
+      commands: ["sh **"],
+      limits: { processesMax: 50 },
+    };
+    const host = simulatedHost({ dataDirectory: join(folder, "own-data") });
+    own = await shellNode(
+      { profiles: { mine, open: { network: "full" } } },
+      { db: Buffer.from("x") },
+      { host },
+    );
+  });
+  afterAll(() => own.kernel.stop());
+
+  test("holds for the command, whoever calls", async () => {
+    const script = `echo $MODE; echo x >${folder}/out/made; echo x >made; true`;
+    const { stdout, stderr, exit } = await own.run({
+      argv: ["sh", "-c", script],
+      profile: "mine",
+      workingDirectory: work,
+    });
+    expect(stdout.toString()).toStartWith("fast\n");
+    expect(stderr.toString()).toContain("Read-only");
+    expect(exit).toMatchObject({ code: 0, reason: "exited", tier: "namespaces" });
+    expect(readFileSync(join(folder, "out/made"), "utf8")).toBe("x\n");
+  });
+
+  test("allows no other command, variable or network, even to the owner", async () => {
+    for (const [input, code] of [
+      [{ argv: ["true"] }, "forbidden"],
+      [{ argv: ["sh"], network: "full" }, "forbidden"],
+      [{ argv: ["sh"], environment: { MODE: "slow" } }, "forbidden"],
+      [{ argv: ["sh"], secrets: { MODE: "db" } }, "forbidden"],
+      [{ argv: ["sh"], profile: "other" }, "invalid_input"],
+    ] as const) {
+      await expect(own.run({ profile: "mine", ...input })).rejects.toMatchObject({ code });
+    }
+  });
+
+  test("is used by those whose grant names it, and brings them its network", async () => {
+    const call = { argv: ["sh", "-c", "tail -n +3 /proc/net/dev | wc -l"], profile: "open" };
+    const named = { sets: [set({ commands: ["sh **"], profiles: ["open"] })] };
+    const other = { sets: [set({ commands: ["sh **"], network: "full" })] };
+    await expect(own.run(call, other)).rejects.toMatchObject({ code: "forbidden" });
+    const inside = await own.run(call, named);
+    const outside = (await Bun.file("/proc/net/dev").text()).trim().split("\n").length - 2;
+    expect(inside.stdout.toString().trim()).toBe(`${outside}`);
+  });
 });
 
 test("a cancelled call ends the confined command", async () => {

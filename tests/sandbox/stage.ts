@@ -12,6 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import type { ProfilePaths } from "../../modules/shell/profile-paths.ts";
+import type { TierName } from "../../modules/shell/tier.ts";
 import { builtLauncher, builtProgram } from "../../src/platform/launcher-build.ts";
 import { attemptLimits } from "./attempts.ts";
 import type { Ending, Job, Orders } from "./runner.ts";
@@ -46,14 +48,20 @@ export interface Stage extends AsyncDisposable {
   start(jobs: readonly Job[]): { readonly pid: number; kill(): void };
 }
 
-export async function stageFor(account: Account, limits: Orders["limits"] = attemptLimits): Promise<Stage> {
+export async function stageFor(
+  account: Account,
+  limits: Orders["limits"] = attemptLimits,
+  tier?: TierName,
+): Promise<Stage> {
   const folder = realpathSync(mkdtempSync("/var/tmp/operone-sandbox-"));
   const workspace = join(folder, "work");
   const home = join(folder, "home");
-  const dataDirectory = join(workspace, "deep/data");
+  // Landlock alone cannot hide a part of what it gives.
+  const dataDirectory = tier === "lock" ? join(folder, "data") : join(workspace, "deep/data");
   fillFolder(folder, workspace, home, dataDirectory);
   await buildPrograms(folder, workspace);
-  own(folder, account);
+  // The other tiers cannot show root's files as another's.
+  own(folder, tier === undefined || tier === "namespaces" ? account : "ordinary");
   const prefix = account === "root" || process.getuid?.() !== 0 ? [] : asOrdinary;
   const runner = [...prefix, join(folder, "bun"), join(folder, "runner.js")];
   const others = await Others.gather(dataDirectory, [...prefix, "sh", "-c", "read x", folder], account);
@@ -67,7 +75,7 @@ export async function stageFor(account: Account, limits: Orders["limits"] = atte
   };
   const fill = (word: string) => word.replaceAll(/\{([A-Z]+)\}/g, (_, name: string) => names[name] ?? name);
   const spawn = (jobs: readonly Job[], stdout: "pipe" | "ignore") => {
-    const orders: Orders = { home, dataDirectory, limits, jobs };
+    const orders: Orders = { home, dataDirectory, limits, jobs, ...(tier === undefined ? {} : { tier }) };
     return Bun.spawn(runner, {
       cwd: "/",
       env: { PATH: process.env.PATH, HOME: home, TMPDIR: "/tmp" },
@@ -97,6 +105,13 @@ export async function stageFor(account: Account, limits: Orders["limits"] = atte
   };
 }
 
+/** A profile of the owner's: a folder to be read, one to be written, and one of the workspace that is hidden. */
+export const ownPaths = ({ folder, workspace }: Pick<Stage, "folder" | "workspace">): ProfilePaths => ({
+  read: [join(folder, "extra")],
+  write: [join(folder, "out")],
+  hide: [join(workspace, "covered/deep")],
+});
+
 const asOrdinary = ["setpriv", `--reuid=${ordinaryId}`, `--regid=${ordinaryId}`, "--clear-groups"];
 
 function fillFolder(folder: string, workspace: string, home: string, dataDirectory: string): void {
@@ -107,6 +122,9 @@ function fillFolder(folder: string, workspace: string, home: string, dataDirecto
     [join(folder, "victim")]: "as it was",
     [join(home, ".ssh/id")]: "secret",
     [join(dataDirectory, "node.key")]: "secret",
+    [join(folder, "extra/readable")]: "extra",
+    [join(folder, "out/there")]: "there",
+    [join(workspace, "covered/deep/secret")]: "secret",
     [join(workspace, "readable")]: "hello",
     [join(workspace, ".git/config")]: "[core]\n",
     [join(workspace, ".git/hooks/pre-commit")]: "#!/bin/sh\n",
@@ -154,6 +172,8 @@ function own(folder: string, account: Account): void {
   give(folder);
 }
 
+let stages = 0;
+
 /** A process, a port, two sockets and a piece of memory of the same user, outside of the sandbox. */
 class Others {
   readonly names: Readonly<Record<string, string>>;
@@ -171,7 +191,8 @@ class Others {
         one.end();
       },
     };
-    const abstractName = `operone-${process.pid}-${account}`;
+    stages += 1;
+    const abstractName = `operone-${process.pid}-${account}-${stages}`;
     const port = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
     const listeners = [
       port,

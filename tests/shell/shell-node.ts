@@ -20,6 +20,7 @@ import {
   Log,
   Policy,
   Processes,
+  Random,
 } from "../../src/kernel/ports.ts";
 import {
   simulatedHost,
@@ -84,6 +85,7 @@ export async function shellNode(
       [Log, log],
       [Policy, policy],
       [Processes, processes],
+      [Random, simulatedRandom(2)],
     ],
   });
   const items: ShellNode["items"] = async (input, call = {}) => {
@@ -145,13 +147,13 @@ export async function outcomeOf(iterator: AsyncIterator<CommandItem>): Promise<O
     const item = next.value;
     items.push(item);
     if ("exit" in item) exit = item.exit;
-    else written[item.stream].push(bytesOf(item));
+    else if ("stream" in item) written[item.stream].push(bytesOf(item));
   }
   if (exit === undefined) throw new Error("the command gave no exit");
   return { stdout: Buffer.concat(written.stdout), stderr: Buffer.concat(written.stderr), exit, items };
 }
 
-function bytesOf(item: Exclude<CommandItem, { readonly exit: unknown }>): Uint8Array {
+function bytesOf(item: Extract<CommandItem, { readonly stream: unknown }>): Uint8Array {
   const parts = "text" in item ? partsOfText(item.text, "utf8") : partsOfText(item.base64, "base64");
   return Buffer.concat(parts);
 }

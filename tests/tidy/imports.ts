@@ -103,6 +103,11 @@ const rooms: readonly Room[] = [
   { what: /^msgpackr(\/|$)/, files: /^src\/surface\/mesh\.ts$/, instead: "Use src/surface/mesh.ts." },
   { what: /^drizzle-orm(\/|$)/, files: storeFiles, instead: "Put the query into store.ts." },
   { what: /^bun:sqlite$/, files: /store\.ts$|^src\/platform\//, instead: "Use src/platform/sqlite.ts." },
+  {
+    what: /^diff$/,
+    files: /^modules\/shell\/text-diff\.ts$/,
+    instead: "Use modules/shell/text-diff.ts.",
+  },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {
@@ -115,6 +120,7 @@ const rooms: readonly Room[] = [
     files: /^modules\/networking\//,
     instead: "Use the services of networking.",
   },
+  { what: /^unbash$/, files: /^modules\/shell\/script/, instead: "Use modules/shell/script.ts." },
   {
     what: /^@modelcontextprotocol\//,
     files: /^src\/surface\/mcp|^modules\/mcp\//,

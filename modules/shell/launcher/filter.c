@@ -171,10 +171,41 @@ static void refuse_namespaces(void) {
   refuse_bits(SYS_clone, 0, new_ones, EPERM);
 }
 
-static void limit_sockets(bool unix_sockets) {
+static void refuse_ipc(void) {
+  static const long numbers[] = {SYS_shmget, SYS_shmat,  SYS_shmctl,  SYS_semget,  SYS_semop,
+                                 SYS_semctl, SYS_semtimedop, SYS_msgget,  SYS_msgsnd,  SYS_msgrcv,
+                                 SYS_msgctl, SYS_mq_open, SYS_mq_unlink};
+  for (unsigned at = 0; at < sizeof numbers / sizeof *numbers; at++) refuse(numbers[at], EPERM);
+}
+
+/* Unless the argument is a null pointer. */
+static void only_null(long number, int argument) {
+  emit(IF_EQUAL, 0, 6, (uint32_t)number);
+  load_argument(argument);
+  emit(IF_EQUAL, 0, 2, 0);
+  emit(LOAD, 0, 0, (uint32_t)(offsetof(struct call_facts, arguments) + 8 * (size_t)argument + 4));
+  emit(IF_EQUAL, 1, 0, 0);
+  emit(RETURN, 0, 0, REFUSE(EPERM));
+  load_number();
+}
+
+/* Landlock does not look at these, so they go by an open file alone: only what may be opened can be changed. */
+static void refuse_by_name(void) {
+  static const long numbers[] = {
+      SYS_fchmodat, __NR_fchmodat2, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SYS_removexattr, SYS_lremovexattr,
+#ifdef __x86_64__
+      SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
+#endif
+  };
+  for (unsigned at = 0; at < sizeof numbers / sizeof *numbers; at++) refuse(numbers[at], EPERM);
+  only_null(SYS_utimensat, 1);
+}
+
+static void limit_sockets(enum sockets sockets) {
+  if (sockets == NO_SOCKETS) refuse(SYS_socket, EAFNOSUPPORT);
   /* Families such as vsock know nothing of network namespaces. Netlink, of kind 0 alone, tells of interfaces. */
   const uint32_t families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_UNIX};
-  only_values(SYS_socket, 0, families, unix_sockets ? 4 : 3, EAFNOSUPPORT);
+  only_values(SYS_socket, 0, families, sockets == ALL_SOCKETS ? 4 : 3, EAFNOSUPPORT);
   const uint32_t pairs[] = {AF_UNIX};
   only_values(SYS_socketpair, 0, pairs, 1, EAFNOSUPPORT);
   emit(IF_EQUAL, 0, 6, SYS_socket);
@@ -195,12 +226,16 @@ static void limit_arguments(void) {
   only_values(SYS_personality, 0, personalities, 5, EPERM);
 }
 
-void lock_calls(bool unix_sockets) {
+void lock_calls(enum sockets sockets, bool alone) {
   refuse_foreign_machines();
   refuse_always();
   refuse_set_id();
   refuse_namespaces();
-  limit_sockets(unix_sockets);
+  limit_sockets(sockets);
+  if (alone) {
+    refuse_ipc();
+    refuse_by_name();
+  }
   limit_arguments();
   emit(RETURN, 0, 0, ALLOW);
   struct { unsigned short length; struct instruction *program; } whole = {(unsigned short)length, program};

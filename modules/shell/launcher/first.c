@@ -15,9 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "identity.h"
 #include "kernel.h"
 #include "lock.h"
+#include "owned.h"
 #include "report.h"
 
 static const char host_name[] = "sandbox";
@@ -46,19 +48,6 @@ static void raise_loopback(void) {
   close(fd);
 }
 
-static _Noreturn void become_command(const struct policy *policy, mode_t mask) {
-  umask(mask);
-  sigset_t none;
-  sigemptyset(&none);
-  for (int one = 1; one < NSIG; one++) signal(one, SIG_DFL);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  set_limits(policy);
-  if (policy->folder != NULL && chdir(policy->folder) != 0) fail("folder", policy->folder);
-  syscall(__NR_close_range, REPORT_FD + 1, ~0U, 0);
-  execvp(policy->command[0], policy->command);
-  fail("exec", policy->command[0]);
-}
-
 static int wait_for(pid_t command) {
   for (;;) {
     int status;
@@ -83,7 +72,7 @@ static void enter(const struct policy *policy, struct sources *sources, struct l
   become_user(policy);
   die_with_launcher(link);
   umask(0);
-  if (!policy->other_user) open_workspace(policy, sources, -1);
+  if (!policy->other_user) open_owned(policy, sources);
   open_sources(policy, sources);
   if (sethostname(host_name, sizeof host_name - 1) != 0) fail("mount", "hostname");
   if (!policy->network) raise_loopback();
@@ -96,7 +85,7 @@ _Noreturn void be_first(const struct policy *policy, struct sources *sources, st
   drop_privileges();
   int landlock = lock_files(policy);
   /* With the host's network come its abstract sockets, and only Landlock 6 keeps these apart. */
-  lock_calls(!policy->network || landlock >= 6);
+  lock_calls(!policy->network || landlock >= 6 ? ALL_SOCKETS : NO_UNIX_SOCKETS, false);
   /* Neither the words of this process nor its memory are the command's business. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "sandbox");

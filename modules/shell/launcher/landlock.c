@@ -53,6 +53,22 @@ static void allow(int ruleset, const char *path, uint64_t rights, uint64_t known
   close(fd);
 }
 
+/* What the new root has beside the entries of the policy. */
+static void allow_of_root(int ruleset, uint64_t write, uint64_t known) {
+  allow(ruleset, "/", READ_FOLDER, known);
+  allow(ruleset, "/proc", READ_FILE | READ_FOLDER | WRITE_FILE | TRUNCATE, known);
+  allow(ruleset, "/dev", READ_FILE | READ_FOLDER | WRITE_FILE | TRUNCATE | IOCTL_DEVICE, known);
+  allow(ruleset, "/dev/shm", write, known);
+}
+
+/* The least that programs need where the root is the host's own. */
+static void allow_of_host(int ruleset, uint64_t known) {
+  static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+  allow(ruleset, "/proc", READ_FILE | READ_FOLDER, known);
+  for (unsigned at = 0; at < sizeof devices / sizeof *devices; at++)
+    allow(ruleset, devices[at], READ_FILE | WRITE_FILE | TRUNCATE, known);
+}
+
 static int restrict_self(int ruleset) {
   int done = (int)syscall(__NR_landlock_restrict_self, ruleset, 0);
   close(ruleset);
@@ -69,13 +85,12 @@ int lock_files(const struct policy *policy) {
   if (ruleset < 0) fail("lock", "landlock");
   const uint64_t read = EXECUTE | READ_FILE | READ_FOLDER;
   const uint64_t write = known & ~(uint64_t)(MAKE_CHARACTER_DEVICE | MAKE_BLOCK_DEVICE | IOCTL_DEVICE);
-  allow(ruleset, "/", READ_FOLDER, known);
-  allow(ruleset, "/proc", READ_FILE | READ_FOLDER | WRITE_FILE | TRUNCATE, known);
-  allow(ruleset, "/dev", READ_FILE | READ_FOLDER | WRITE_FILE | TRUNCATE | IOCTL_DEVICE, known);
-  allow(ruleset, "/dev/shm", write, known);
+  if (policy->lock == LOCK_ALONE) allow_of_host(ruleset, known);
+  else allow_of_root(ruleset, write, known);
   for (int at = 0; at < policy->entry_count; at++) {
     const struct entry *entry = &policy->entries[at];
     if (entry->kind == READ_ONLY) allow(ruleset, entry->target, read, known);
+    if (entry->kind == SHARE) allow(ruleset, entry->target, entry->writable ? write : read, known);
     if (entry->kind == SCRATCH) allow(ruleset, entry->target, write, known);
   }
   if (policy->workspace != NULL) allow(ruleset, policy->workspace, policy->workspace_writable ? write : read, known);

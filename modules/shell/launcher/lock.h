@@ -4,6 +4,9 @@
 
 #include "policy.h"
 
+/* No capability can be had again. Takes the right to, so it comes before a change of user. */
+void empty_bounds(void);
+
 /* No new privileges, no capabilities, no session keys. */
 void drop_privileges(void);
 
@@ -13,8 +16,11 @@ void drop_privileges(void);
  */
 int lock_files(const struct policy *policy);
 
-/* seccomp. `unix_sockets`: whether the command may make any. */
-void lock_calls(bool unix_sockets);
+/* What sockets a command may make; pairs within itself it always may. */
+enum sockets { NO_SOCKETS, NO_UNIX_SOCKETS, ALL_SOCKETS };
+
+/* seccomp. `alone`: no walls stand around the command, so what Landlock does not look at is refused as well. */
+void lock_calls(enum sockets sockets, bool alone);
 
 void set_limits(const struct policy *policy);
 

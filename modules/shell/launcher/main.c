@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +22,8 @@
 #include "identity.h"
 #include "kernel.h"
 #include "lock.h"
+#include "locked.h"
+#include "owned.h"
 #include "policy.h"
 #include "report.h"
 #include "root.h"
@@ -59,20 +62,6 @@ static void give_pipes(const struct policy *policy) {
   }
 }
 
-/*
- * For root, whom no folder on the way can stop: the files of the workspace's owner are shown as the command's, unless
- * the command is that owner.
- */
-static void open_as_owner(struct policy *policy, struct sources *sources) {
-  sources->workspace = -1;
-  if (!policy->other_user || policy->workspace == NULL) return;
-  struct stat owner;
-  if (lstat(policy->workspace, &owner) != 0) fail("workspace", policy->workspace);
-  int table = owner.st_uid == policy->outside ? -1 : owner_table(owner.st_uid, owner.st_gid, policy);
-  open_workspace(policy, sources, table);
-  if (table >= 0) close(table);
-}
-
 static pid_t start_first(const struct policy *policy) {
   unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   if (!policy->network) flags |= CLONE_NEWNET;
@@ -85,6 +74,14 @@ static pid_t start_first(const struct policy *policy) {
 static void stand_aside(void) {
   for (int one = 1; one < NSIG; one++)
     if (one != SIGCHLD && one != SIGKILL && one != SIGSTOP) signal(one, SIG_IGN);
+}
+
+/*
+ * Job control counts processes as the namespace numbers them, so the terminal is for a session that begins inside. After
+ * `stand_aside`: who leads a session and lets its terminal go is told so by SIGHUP.
+ */
+static void release_terminal(const struct policy *policy) {
+  if (policy->terminal && ioctl(STDIN_FILENO, TIOCNOTTY) != 0) fail("terminal", "release");
 }
 
 static void close_streams(void) {
@@ -133,10 +130,13 @@ int main(int count, char **words) {
   die_with_node(policy.parent);
   join_group(policy.group);
   give_pipes(&policy);
-  open_as_owner(&policy, &sources);
+  if (policy.lock != LOCK_WITHIN_WALLS) be_locked(&policy, mask);
+  /* By root outside, where no folder on the way can stop it; by others inside, where alone they may. */
+  if (policy.other_user) open_owned(&policy, &sources);
   struct link link;
   if (pipe2(link.ready, O_CLOEXEC) != 0 || pipe2(link.status, O_CLOEXEC) != 0) fail("start", "pipe2");
   stand_aside();
+  release_terminal(&policy);
   pid_t first = start_first(&policy);
   if (first == 0) be_first(&policy, &sources, &link, memory_of(words), mask);
   close(link.ready[0]);

@@ -48,6 +48,19 @@ static void add_entry(struct policy *policy, struct entry entry) {
   policy->entries[policy->entry_count++] = entry;
 }
 
+static void add(struct policy *policy, enum entry_kind kind, const char *source, const char *target) {
+  add_entry(policy, (struct entry){kind, source, target, 0, false});
+}
+
+static void add_scratch(struct policy *policy, const char *target, const char *bytes) {
+  add_entry(policy, (struct entry){SCRATCH, NULL, absolute(target), (long)number(bytes), false});
+}
+
+static void add_share(struct policy *policy, const char *path, const char *how) {
+  if (absolute(path)[1] == '\0') refuse(path);
+  add_entry(policy, (struct entry){SHARE, path, path, 0, choice(how, "ro", "rw")});
+}
+
 static void add_limit(struct policy *policy, const char *name, const char *value) {
   if (policy->limit_count == LIMITS_MAX) refuse(name);
   policy->limits[policy->limit_count++] = (struct limit){resource(name), number(value)};
@@ -65,31 +78,34 @@ static void set_user(struct policy *policy, char **words) {
 /* Takes one option and its words; returns how many words these were. */
 static int take(struct policy *policy, const char *option, char **words, int left) {
   static const struct { const char *name; int words; } known[] = {
-      {"--parent", 1}, {"--network", 1},   {"--run-as", 3}, {"--read-only", 2}, {"--link", 2},
-      {"--scratch", 2}, {"--workspace", 2}, {"--shield", 1}, {"--shield-folder", 1}, {"--pin", 1},       {"--hide", 1},
-      {"--limit", 2},  {"--group", 1},     {"--folder", 1},
+      {"--parent", 1},    {"--network", 1}, {"--run-as", 3},       {"--read-only", 2}, {"--link", 2},
+      {"--scratch", 2},   {"--share", 2},   {"--workspace", 2},    {"--shield", 1},    {"--shield-folder", 1},
+      {"--pin", 1},       {"--hide", 1},    {"--limit", 2},        {"--group", 1},     {"--folder", 1},
+      {"--locked", 1},    {"--terminal", 0},   {"--overlay", 1},
   };
   unsigned at = 0;
   while (at < sizeof known / sizeof *known && strcmp(known[at].name, option) != 0) at++;
   if (at == sizeof known / sizeof *known || left < known[at].words) refuse(option);
-  const char *first = words[0];
+  const char *first = known[at].words >= 1 ? words[0] : NULL;
   const char *second = known[at].words >= 2 ? words[1] : NULL;
   const char *name = option + 2;
   if (strcmp(name, "parent") == 0) policy->parent = (pid_t)number(first);
   else if (strcmp(name, "network") == 0) policy->network = choice(first, "none", "full");
   else if (strcmp(name, "run-as") == 0) set_user(policy, words);
-  else if (strcmp(name, "read-only") == 0)
-    add_entry(policy, (struct entry){READ_ONLY, absolute(first), absolute(second), 0});
-  else if (strcmp(name, "link") == 0) add_entry(policy, (struct entry){LINK, first, absolute(second), 0});
-  else if (strcmp(name, "scratch") == 0)
-    add_entry(policy, (struct entry){SCRATCH, NULL, absolute(first), (long)number(second)});
-  else if (strcmp(name, "shield") == 0) add_entry(policy, (struct entry){SHIELD, NULL, first, 0});
-  else if (strcmp(name, "shield-folder") == 0) add_entry(policy, (struct entry){SHIELD_FOLDER, NULL, first, 0});
-  else if (strcmp(name, "pin") == 0) add_entry(policy, (struct entry){PIN, NULL, first, 0});
-  else if (strcmp(name, "hide") == 0) add_entry(policy, (struct entry){HIDE, NULL, absolute(first), 0});
+  else if (strcmp(name, "read-only") == 0) add(policy, READ_ONLY, absolute(first), absolute(second));
+  else if (strcmp(name, "link") == 0) add(policy, LINK, first, absolute(second));
+  else if (strcmp(name, "scratch") == 0) add_scratch(policy, first, second);
+  else if (strcmp(name, "share") == 0) add_share(policy, first, second);
+  else if (strcmp(name, "shield") == 0) add(policy, SHIELD, NULL, first);
+  else if (strcmp(name, "shield-folder") == 0) add(policy, SHIELD_FOLDER, NULL, first);
+  else if (strcmp(name, "pin") == 0) add(policy, PIN, NULL, first);
+  else if (strcmp(name, "hide") == 0) add(policy, HIDE, NULL, absolute(first));
   else if (strcmp(name, "limit") == 0) add_limit(policy, first, second);
   else if (strcmp(name, "group") == 0) policy->group = absolute(first);
+  else if (strcmp(name, "terminal") == 0) policy->terminal = true;
+  else if (strcmp(name, "locked") == 0) policy->lock = choice(first, "inside", "alone") ? LOCK_ALONE : LOCK_INSIDE;
   else if (strcmp(name, "folder") == 0) policy->folder = absolute(first);
+  else if (strcmp(name, "overlay") == 0) policy->overlay = absolute(first);
   else {
     policy->workspace = absolute(first);
     policy->workspace_writable = choice(second, "ro", "rw");
@@ -109,5 +125,6 @@ void read_policy(struct policy *policy, char **words) {
   if (at + 1 >= count) refuse("--");
   if (policy->parent == 0) refuse("--parent");
   if (getuid() == 0 && !policy->other_user) refuse("--run-as");
+  if (policy->overlay != NULL && (policy->workspace == NULL || !policy->workspace_writable)) refuse("--overlay");
   policy->command = words + at + 1;
 }

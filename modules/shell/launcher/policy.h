@@ -10,6 +10,8 @@
  *   --link TEXT TARGET          a symbolic link
  *   --scratch TARGET BYTES      an empty folder in memory
  *   --workspace PATH ro|rw      at the same path inside
+ *   --share PATH ro|rw          more of the machine, at the same path inside, shown as the workspace is
+ *   --overlay FOLDER            the workspace stays as it is: what is written goes to upper/ in this folder, beside work/
  *   --shield NAME               in the workspace, read-only with what is below; left out where it does not exist
  *   --shield-folder NAME        the same, made where only it itself is missing
  *   --pin NAME                  in the workspace: a folder as it is, but not to be renamed or replaced; anything else
@@ -17,7 +19,9 @@
  *   --hide PATH                 inside: an empty thing in its place; left out where it does not exist
  *   --limit NAME VALUE          as setrlimit(2): cpu, fsize, data, nproc, nofile
  *   --group PATH                a control group (v2) to join
+ *   --locked inside|alone       no walls of our own: within those of bubblewrap, or none at all (locked.h)
  *   --folder PATH               inside: where the command starts
+ *   --terminal                  stdin is a terminal, and becomes that of the command's own session
  */
 #ifndef LAUNCHER_POLICY_H
 #define LAUNCHER_POLICY_H
@@ -27,13 +31,14 @@
 
 enum { ENTRIES_MAX = 256, LIMITS_MAX = 16 };
 
-enum entry_kind { READ_ONLY, LINK, SCRATCH, SHIELD, SHIELD_FOLDER, PIN, HIDE };
+enum entry_kind { READ_ONLY, LINK, SCRATCH, SHARE, SHIELD, SHIELD_FOLDER, PIN, HIDE };
 
 struct entry {
   enum entry_kind kind;
   const char *source; /* READ_ONLY: outside; LINK: its text */
   const char *target; /* inside; SHIELD, SHIELD_FOLDER, PIN: below the workspace */
   long bytes;         /* SCRATCH */
+  bool writable;      /* SHARE */
 };
 
 struct limit {
@@ -41,14 +46,19 @@ struct limit {
   unsigned long value;
 };
 
+enum lock { LOCK_WITHIN_WALLS, LOCK_INSIDE, LOCK_ALONE };
+
 struct policy {
+  enum lock lock;
   pid_t parent;
   bool network;
+  bool terminal;
   bool other_user;
   uid_t inside, outside;
   gid_t outside_group;
   const char *workspace; /* NULL: none */
   bool workspace_writable;
+  const char *overlay; /* NULL: none */
   const char *group;
   const char *folder;
   struct entry entries[ENTRIES_MAX];

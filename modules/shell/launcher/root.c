@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel.h"
+#include "overlay.h"
 #include "report.h"
 #include "tree.h"
 
@@ -21,23 +22,13 @@
 #define EMPTY_FOLDER "/.nothing"
 #define EMPTY_FILE "/.blank"
 
-static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
+static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 enum { DEVICES = sizeof devices / sizeof *devices };
-
-void open_workspace(const struct policy *policy, struct sources *sources, int userns_fd) {
-  sources->workspace = -1;
-  if (policy->workspace == NULL) return;
-  int place = place_at(AT_FDCWD, policy->workspace, 0);
-  if (place < 0) fail("workspace", policy->workspace);
-  unsigned attributes = ATTR_NOSUID | ATTR_NODEV | (policy->workspace_writable ? 0 : ATTR_RDONLY);
-  sources->workspace = tree_of(place, attributes, userns_fd);
-  if (sources->workspace < 0) fail(userns_fd < 0 ? "workspace" : "idmap", policy->workspace);
-  close(place);
-}
 
 void open_sources(const struct policy *policy, struct sources *sources) {
   for (int at = 0; at < policy->entry_count; at++) {
     const struct entry *entry = &policy->entries[at];
+    if (entry->kind == SHARE) continue;
     sources->entries[at] = -1;
     if (entry->kind != READ_ONLY) continue;
     sources->entries[at] = tree_at(AT_FDCWD, entry->source, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV, -1);
@@ -51,11 +42,7 @@ void open_sources(const struct policy *policy, struct sources *sources) {
   }
 }
 
-/*
- * Opens the place of an absolute path in the new root, making what is missing. No component may be a symbolic link:
- * in a workspace it could be anybody's.
- */
-static int made_place(const char *path, bool folder) {
+int made_place(const char *path, bool folder) {
   int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   char name[256];
   for (const char *rest = path; at >= 0;) {
@@ -106,10 +93,10 @@ static void make_link(const struct entry *entry) {
   close(folder);
 }
 
-static void put_workspace(const struct policy *policy, int tree) {
+static void put(const char *path, int tree) {
   if (tree < 0) return;
-  int place = made_place(policy->workspace, is_folder(tree));
-  attach(tree, place, policy->workspace);
+  int place = made_place(path, is_folder(tree));
+  attach(tree, place, path);
   close(place);
 }
 
@@ -177,7 +164,7 @@ static void mount_proc(void) {
   static const char *const blank[] = {"/proc/keys", "/proc/key-users", "/proc/kcore", "/proc/kmsg",
                                       "/proc/timer_list", "/proc/kallsyms", "/proc/config.gz", "/proc/acpi",
                                       "/proc/scsi", "/proc/asound", "/proc/latency_stats"};
-  for (unsigned at = 0; at < sizeof blank / sizeof *blank; at++) hide(&(struct entry){HIDE, NULL, blank[at], 0});
+  for (unsigned at = 0; at < sizeof blank / sizeof *blank; at++) hide(&(struct entry){HIDE, NULL, blank[at], 0, false});
 }
 
 static void mount_devices(struct sources *sources) {
@@ -227,13 +214,12 @@ void enter_root(const struct policy *policy, struct sources *sources) {
     const struct entry *entry = &policy->entries[at];
     if (entry->kind == SCRATCH) scratch(entry);
     if (entry->kind == LINK) make_link(entry);
-    if (entry->kind == READ_ONLY && sources->entries[at] >= 0) {
-      int place = made_place(entry->target, is_folder(sources->entries[at]));
-      attach(sources->entries[at], place, entry->target);
-      close(place);
-    }
+    if (entry->kind == READ_ONLY) put(entry->target, sources->entries[at]);
   }
-  put_workspace(policy, sources->workspace);
+  if (policy->overlay != NULL) put_overlay(policy, sources);
+  else put(policy->workspace, sources->workspace);
+  for (int at = 0; at < policy->entry_count; at++)
+    if (policy->entries[at].kind == SHARE) put(policy->entries[at].target, sources->entries[at]);
   for (int at = 0; at < policy->entry_count; at++) {
     const struct entry *entry = &policy->entries[at];
     if (entry->kind == SHIELD || entry->kind == SHIELD_FOLDER || entry->kind == PIN) hold(policy, entry);

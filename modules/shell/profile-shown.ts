@@ -1,0 +1,56 @@
+/** A profile as everybody may see it. */
+import * as v from "valibot";
+import { withoutSecrets } from "../../src/kernel/config-secrets.ts";
+import type { Profile } from "./profile.ts";
+import { networks, profiles } from "./sandbox-policy.ts";
+
+const Amount = v.number();
+const Paths = v.array(v.string());
+
+/** As `operone profiles` shows it. */
+export const ProfileShown = v.strictObject({
+  name: v.string(),
+  base: v.picklist(profiles),
+  read: Paths,
+  write: Paths,
+  hide: Paths,
+  network: v.picklist(networks),
+  networkMax: v.picklist(networks),
+  environment: v.record(v.string(), v.string()),
+  inherit: v.array(v.string()),
+  commands: v.nullable(v.array(v.string())),
+  limits: v.strictObject({
+    timeoutMsMax: Amount,
+    outputBytesMax: Amount,
+    cpuSecondsMax: Amount,
+    memoryBytesMax: Amount,
+    processesMax: Amount,
+    openFilesMax: Amount,
+    fileBytesMax: Amount,
+    scratchBytesMax: Amount,
+  }),
+});
+export type ProfileShown = v.InferOutput<typeof ProfileShown>;
+
+/** With every value that holds, but those of variables that are named like secrets. */
+export function shown({
+  sandbox,
+  timeoutMsMax,
+  outputBytesMax,
+  environment,
+  ...profile
+}: Profile): ProfileShown {
+  const { name, base, read, write, hide, network, networkMax, inherit, commands } = profile;
+  return {
+    ...{ name, base, network, networkMax },
+    ...{ read: [...read], write: [...write], hide: [...hide], inherit: [...inherit] },
+    environment: Object.fromEntries(
+      Object.entries(environment).map(([variable, value]) => [
+        variable,
+        String(withoutSecrets(variable, value)),
+      ]),
+    ),
+    commands: commands === null ? null : [...commands],
+    limits: { timeoutMsMax, outputBytesMax, ...sandbox },
+  };
+}

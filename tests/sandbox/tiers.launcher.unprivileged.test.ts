@@ -1,0 +1,4 @@
+import { tiersAreTold, tiersHold } from "./tiers.ts";
+
+tiersHold("ordinary");
+tiersAreTold("ordinary");
