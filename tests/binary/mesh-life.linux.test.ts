@@ -54,7 +54,7 @@ test("a mesh port that somebody else has is named, and all else of the node work
   const fresh = await meshNode("a", { directory });
   const refused = await fresh.run(["invite"]);
   expect(refused.code).toBe(15);
-  expect(refused.stderr).toContain(`${address}/tcp/${port}`);
+  expect(refused.stderr).toContain(`TCP port ${port}`);
   other.stop(true);
   // What failed left nothing behind that would keep it from working now.
   await invite(fresh);
@@ -63,7 +63,7 @@ test("a mesh port that somebody else has is named, and all else of the node work
   const again = Bun.listen({ hostname: address, port, socket: { data() {} } });
   const node = await meshNode("a", { directory });
   expect(
-    await eventually(async () => (await node.run(["modules"])).stdout.includes(`${address}/tcp/${port}`)),
+    await eventually(async () => (await node.run(["modules"])).stdout.includes(`TCP port ${port}`)),
   ).toBe(true);
   expect((await done(node.run(["status"]))).stdout).toContain("a is");
   expect((await node.run(["shell", "run", "--profile", "unconfined", "--", "echo", "works"])).stdout).toBe(

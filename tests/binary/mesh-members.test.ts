@@ -37,7 +37,7 @@ test("a node that joined with nothing said can be looked at, and used for nothin
   const [a, b] = await Promise.all([meshNode("a"), meshNode("b")]);
   const joined = await done(b.run(["join", await invite(a, "--role", "admin")]));
   expect(joined.stdout).toContain("Joined the mesh");
-  expect(joined.stderr).toContain("same words");
+  expect(joined.stderr).toContain("Safety words: ");
   await connected(a, "b");
   expect((await done(a.run(["status", "--node", "b", "--json"]))).stdout).toContain('"name":"b"');
   const refused = await a.run(["shell", "run", "--profile", "unconfined", "--node", "b", "--", "true"]);
