@@ -30,7 +30,7 @@ test("what is no folder of a project is refused with the reason", async () => {
     ["/", "invalid_input", "the whole system"],
     ["/usr", "invalid_input", "/usr belongs to the system"],
     [join(folder, "link"), "invalid_input", "really"],
-    [`${folder}/work/../work`, "invalid_input", "really"],
+    [`${folder}/./work`, "invalid_input", "really"],
     [join(folder, "file"), "invalid_input", "no directory"],
     [join(folder, ".hidden/work"), "invalid_input", ".hidden"],
     [join(folder, "data"), "invalid_input", "data directory"],
