@@ -79,6 +79,21 @@ static void enter(const struct policy *policy, struct sources *sources, struct l
   enter_root(policy, sources);
 }
 
+/* Until our words are gone: a command that is quick enough could read them while they are being wiped. */
+static void wait_for_silence(const int gate[2]) {
+  char byte;
+  close(gate[1]);
+  if (read(gate[0], &byte, 1) != 1) _exit(EXIT_FAILED);
+  close(gate[0]);
+}
+
+static void fall_silent(struct start_memory memory, const int gate[2]) {
+  memset(memory.begin, 0, (size_t)(memory.end - memory.begin));
+  close(gate[0]);
+  if (write(gate[1], "", 1) != 1) _exit(EXIT_FAILED);
+  close(gate[1]);
+}
+
 _Noreturn void be_first(const struct policy *policy, struct sources *sources, struct link *link,
                         struct start_memory memory, mode_t mask) {
   enter(policy, sources, link);
@@ -89,10 +104,15 @@ _Noreturn void be_first(const struct policy *policy, struct sources *sources, st
   /* Neither the words of this process nor its memory are the command's business. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "sandbox");
+  int gate[2];
+  if (pipe2(gate, O_CLOEXEC) != 0) fail("start", "pipe");
   pid_t command = fork();
   if (command < 0) fail("start", "fork");
-  if (command == 0) become_command(policy, mask);
-  memset(memory.begin, 0, (size_t)(memory.end - memory.begin));
+  if (command == 0) {
+    wait_for_silence(gate);
+    become_command(policy, mask);
+  }
+  fall_silent(memory, gate);
   let_go();
   int status = wait_for(command);
   while (write(link->status[1], &status, sizeof status) < 0 && errno == EINTR) {
