@@ -7,6 +7,7 @@ import { ownVariables } from "../../src/platform/environment.ts";
 import { mountsBelow } from "../../src/platform/mounts.ts";
 import type { Secrets } from "../access/contract.ts";
 import type { config } from "./module.ts";
+import { askedNetwork } from "./network.ts";
 import { assertCommand, assertVariables, networkOf, type Profile, Profiles } from "./profile.ts";
 import { assertPaths } from "./profile-paths.ts";
 import type { StartedCommand } from "./running-command.ts";
@@ -19,6 +20,7 @@ import { argvOf, type StartInput } from "./shapes.ts";
 import type { Tier } from "./tier.ts";
 import { assertWalls } from "./tier-start.ts";
 import { environmentOf } from "./variables.ts";
+import { systemProxyPorts } from "./way-out.ts";
 import { unconfinedProfile } from "./words.ts";
 
 export interface CommandPorts {
@@ -117,7 +119,7 @@ export class CommandStart {
     const argv = argvOf(input);
     assertCommand(profile, judgedCommand({ ...input, argv }));
     assertVariables(profile, [...Object.keys(input.environment), ...Object.keys(input.secrets)]);
-    const network = networkOf(profile, input.network);
+    const network = networkOf(profile, askedNetwork(input));
     const sandbox = await this.#box();
     const variables = {
       ...clean,
@@ -168,10 +170,15 @@ export class CommandStart {
 
   async #box(): Promise<Sandbox> {
     this.#home ??= homeOf(this.#ports);
-    const { processes, host } = this.#ports;
+    const { processes, host, log } = this.#ports;
     this.#sandbox ??= new Sandbox(
       {
-        ...{ processes, dataDirectory: host.dataDirectory, home: await this.#home },
+        ...{
+          processes,
+          proxies: systemProxyPorts(log),
+          dataDirectory: host.dataDirectory,
+          home: await this.#home,
+        },
         allowDegraded: this.#config.allowDegraded,
       },
       sandboxLimitsOf(this.#config),

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { ByteText } from "../../src/kernel/byte-text.ts";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
+import { visible } from "../../src/kernel/plain-text.ts";
 import { changeText, dryRunText } from "./dry-run-text.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { limitTexts } from "./limit-reason.ts";
@@ -75,10 +76,11 @@ function render(item: v.InferOutput<typeof CommandItem>): CliOutput {
   // Not to stdout, which is the command's alone.
   if ("change" in item) return { stderr: changeText(item.change) };
   if ("dryRun" in item) return { stderr: `operone: ${dryRunText(item.dryRun)}` };
-  const { reason, durationMs } = item.exit;
-  if (reason === "exited") return {};
-  const why = endTexts[reason];
-  return { stderr: `operone: the command was ended after ${Math.round(durationMs)} ms: ${why}\n` };
+  const { reason, durationMs, refused = [] } = item.exit;
+  const notes = refused.map(visible);
+  if (reason !== "exited")
+    notes.push(`the command was ended after ${Math.round(durationMs)} ms: ${endTexts[reason]}`);
+  return notes.length === 0 ? {} : { stderr: notes.map((note) => `operone: ${note}\n`).join("") };
 }
 
 const endTexts: Readonly<Record<Exclude<EndReason, "exited">, string>> = {

@@ -1,7 +1,8 @@
 /** How a profile is written in the configuration: `[shell.profiles.NAME]`. */
 import * as v from "valibot";
 import { limits } from "./limits.ts";
-import { networks, profiles } from "./sandbox-policy.ts";
+import { NetworkRule } from "./network.ts";
+import { profiles } from "./sandbox-policy.ts";
 import { Pattern, ProfileName, VariableName, Word } from "./words.ts";
 
 const profilesMax = 64;
@@ -46,7 +47,7 @@ export const ProfileConfig = v.strictObject({
   hide: paths("Paths that are empty for the command, even below others"),
   environment: v.optional(v.pipe(v.record(VariableName, Word), v.maxEntries(limits.variablesMax)), {}),
   inherit: v.optional(v.pipe(v.array(VariableName), v.maxLength(limits.variablesMax)), []),
-  network: v.optional(v.picklist(networks), "none"),
+  network: v.optional(NetworkRule, "none"),
   commands: v.optional(v.pipe(v.array(Pattern), v.maxLength(limits.patternsMax))),
   limits: v.optional(ProfileLimits, {}),
 });
@@ -61,7 +62,7 @@ export const ProfilesConfig = v.optional(
       `${profiles.join(" and ")} are always there, and are not to be changed; choose another name`,
     ),
     v.description(
-      "Profiles of your own, a table for each name: base (read-only or workspace), read, write and hide (absolute paths), environment (variables with fixed values), inherit (names of the node's own variables), network, commands (patterns; absent: all), and limits (timeoutMsMax, outputBytesMax, cpuSecondsMax, memoryBytesMax, processesMax, openFilesMax, fileBytesMax, scratchBytesMax; absent: those of shell)",
+      "Profiles of your own, a table for each name: base (read-only or workspace), read, write and hide (absolute paths), environment (variables with fixed values), inherit (names of the node's own variables), network (none, full, or { domains, ports }: names that are reached through the node's proxy, and TCP ports of the machine's loopback), commands (patterns; absent: all), and limits (timeoutMsMax, outputBytesMax, cpuSecondsMax, memoryBytesMax, processesMax, openFilesMax, fileBytesMax, scratchBytesMax; absent: those of shell)",
     ),
   ),
   {},

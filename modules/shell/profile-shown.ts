@@ -1,11 +1,13 @@
 /** A profile as everybody may see it. */
 import * as v from "valibot";
 import { withoutSecrets } from "../../src/kernel/config-secrets.ts";
+import { Domains, isList, type Network, networks, Ports } from "./network.ts";
 import type { Profile } from "./profile.ts";
-import { networks, profiles } from "./sandbox-policy.ts";
+import { profiles } from "./sandbox-policy.ts";
 
 const Amount = v.number();
 const Paths = v.array(v.string());
+const NetworkShown = v.union([v.picklist(networks), v.strictObject({ domains: Domains, ports: Ports })]);
 
 /** As `operone profiles` shows it. */
 export const ProfileShown = v.strictObject({
@@ -14,8 +16,8 @@ export const ProfileShown = v.strictObject({
   read: Paths,
   write: Paths,
   hide: Paths,
-  network: v.picklist(networks),
-  networkMax: v.picklist(networks),
+  network: NetworkShown,
+  networkMax: NetworkShown,
   environment: v.record(v.string(), v.string()),
   inherit: v.array(v.string()),
   commands: v.nullable(v.array(v.string())),
@@ -42,7 +44,7 @@ export function shown({
 }: Profile): ProfileShown {
   const { name, base, read, write, hide, network, networkMax, inherit, commands } = profile;
   return {
-    ...{ name, base, network, networkMax },
+    ...{ name, base, network: shownNetwork(network), networkMax: shownNetwork(networkMax) },
     ...{ read: [...read], write: [...write], hide: [...hide], inherit: [...inherit] },
     environment: Object.fromEntries(
       Object.entries(environment).map(([variable, value]) => [
@@ -53,4 +55,8 @@ export function shown({
     commands: commands === null ? null : [...commands],
     limits: { timeoutMsMax, outputBytesMax, ...sandbox },
   };
+}
+
+function shownNetwork(network: Network): v.InferOutput<typeof NetworkShown> {
+  return isList(network) ? { domains: [...network.domains], ports: [...network.ports] } : network;
 }

@@ -38,10 +38,21 @@ test("a profile gives no more network than it says, and those of every node what
   expect(networkOf(only({}), undefined)).toBe("none");
   expect(networkOf(only({ network: "full" }), undefined)).toBe("full");
   expect(networkOf(only({ network: "full" }), "none")).toBe("none");
-  expect(() => networkOf(only({}), "full")).toThrow('gives no network "full"');
+  expect(() => networkOf(only({}), "full")).toThrow('gives the network "none", and not "full"');
   const { named } = { named: (name: string) => profilesOf({}).named(name) };
   expect(networkOf(named("workspace"), "full")).toBe("full");
   expect(networkOf(named("workspace"), undefined)).toBe("none");
+});
+
+test("a profile with a list of domains and ports gives these, or a part of them, and no more", () => {
+  const list = { domains: ["*.a.test"], ports: [5_432] };
+  const mine = only({ network: list });
+  expect(networkOf(mine, undefined)).toEqual(list);
+  expect(networkOf(mine, "none")).toBe("none");
+  const part = { domains: ["x.a.test:443"], ports: [] };
+  expect(networkOf(mine, part)).toEqual(part);
+  for (const more of ["full", { domains: ["a.test"], ports: [] }, { domains: [], ports: [80] }] as const)
+    expect(() => networkOf(mine, more)).toThrow("*.a.test, 127.0.0.1:5432");
 });
 
 test("a profile with commands takes these alone, and its variables are its own", () => {
@@ -68,7 +79,11 @@ test("what is no profile is refused with the reason", () => {
     [{ mine: { commands: ["git log*"] } }, "no pattern"],
     [{ mine: { environment: { LD_PRELOAD: "/x" } } }, "LD_"],
     [{ mine: { inherit: ["OPERONE_TOKEN"] } }, "OPERONE_"],
-    [{ mine: { network: "some" } }, "Invalid"],
+    [{ mine: { network: "some" } }, 'a network is "none"'],
+    [{ mine: { network: { domains: ["10.0.0.1"] } } }, "small letters"],
+    [{ mine: { network: { domains: ["*"] } } }, "small letters"],
+    [{ mine: { network: { ports: [0] } } }, "Invalid"],
+    [{ mine: { network: { hosts: [] } } }, "hosts"],
     [{ unconfined: {} }, "confines nothing"],
     [{ workspace: {} }, "always there"],
     [{ Mine: {} }, "a profile's name"],

@@ -1,15 +1,10 @@
 /** The profiles of confined commands: those that every node has, and the owner's from the configuration. */
 import { OperoneError } from "../../src/kernel/error.ts";
 import { type CommandWord, covers, parsePattern } from "./command-pattern.ts";
+import { isCovered, type Network, networkText } from "./network.ts";
 import type { ProfileConfig } from "./profile-config.ts";
 import { noPaths, type ProfilePaths } from "./profile-paths.ts";
-import {
-  type Profile as Base,
-  type Network,
-  networks,
-  profiles,
-  type SandboxLimits,
-} from "./sandbox-policy.ts";
+import { type Profile as Base, profiles, type SandboxLimits } from "./sandbox-policy.ts";
 
 /** What holds for a command, when nothing is left to be looked up. */
 export interface Profile extends ProfilePaths {
@@ -92,10 +87,10 @@ function ownProfile(name: string, config: ProfileConfig, usual: UsualLimits): Pr
 /** @throws OperoneError `forbidden` when the profile does not give so much network */
 export function networkOf({ name, network, networkMax }: Profile, asked: Network | undefined): Network {
   if (asked === undefined) return network;
-  if (networks.indexOf(asked) <= networks.indexOf(networkMax)) return asked;
+  if (isCovered(asked, networkMax)) return asked;
   throw new OperoneError(
     "forbidden",
-    `The profile ${JSON.stringify(name)} gives no network ${JSON.stringify(asked)}; leave it out, or name another profile`,
+    `The profile ${JSON.stringify(name)} gives the network "${networkText(networkMax)}", and not "${networkText(asked)}"; ask for no more, or name another profile`,
   );
 }
 

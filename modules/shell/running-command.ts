@@ -17,6 +17,8 @@ export interface CommandBounds {
 }
 
 export interface StartedCommand {
+  /** What it wanted to connect to and could not, so far. Absent: nobody looks. */
+  readonly refusals?: () => readonly string[];
   readonly child: Child;
   /** Absent: nothing confines it. */
   readonly tier?: TierName;
@@ -42,6 +44,7 @@ export class RunningCommand<Reason extends string = never> {
   readonly #child: Child;
   readonly #bounds: CommandBounds;
   readonly #limitOf: StartedCommand["limitReached"];
+  readonly #refusals: StartedCommand["refusals"];
   readonly #tier: TierName | "none";
   readonly #clock: Clock;
   readonly #output: MergedOutput;
@@ -54,9 +57,15 @@ export class RunningCommand<Reason extends string = never> {
   #failure: unknown;
   #timers: (() => void)[] = [];
 
-  constructor({ child, limitReached, tier }: StartedCommand, bounds: CommandBounds, clock: Clock, log: Log) {
+  constructor(
+    { child, limitReached, refusals, tier }: StartedCommand,
+    bounds: CommandBounds,
+    clock: Clock,
+    log: Log,
+  ) {
     this.#child = child;
     this.#limitOf = limitReached;
+    this.#refusals = refusals;
     this.#tier = tier ?? "none";
     this.#bounds = bounds;
     this.#clock = clock;
@@ -153,7 +162,8 @@ export class RunningCommand<Reason extends string = never> {
     const durationMs = Math.round((this.#endedMs - this.#startedMs) * 1_000) / 1_000;
     const itself: EndReason = this.#limit ?? "exited";
     const reason = this.#reason === "exited" ? itself : this.#reason;
-    return { ...exit, reason, tier: this.#tier, durationMs };
+    const refused = [...(this.#refusals?.() ?? [])];
+    return { ...exit, reason, tier: this.#tier, durationMs, ...(refused.length === 0 ? {} : { refused }) };
   }
 
   /** Undefined when it was cancelled before its exit, or could not be ended. */

@@ -1,9 +1,8 @@
 /** What a confined command may do, as the launcher's words (modules/shell/launcher/policy.h). */
+import type { Network } from "./network.ts";
 
 export const profiles = ["read-only", "workspace"] as const;
 export type Profile = (typeof profiles)[number];
-export const networks = ["none", "full"] as const;
-export type Network = (typeof networks)[number];
 
 /** What one sandbox may use. */
 export interface SandboxLimits {
@@ -30,9 +29,18 @@ export interface Share {
   readonly writable: boolean;
 }
 
+/** What the launcher carries from a port of the command's own loopback to the outside. */
+export interface Forward {
+  readonly port: number;
+  /** A Unix socket, or a port of the machine's loopback. */
+  readonly target: string | number;
+}
+
 export interface SandboxPolicy {
   readonly profile: Profile;
   readonly network: Network;
+  /** Where the network is a list: what that means. */
+  readonly forwards?: readonly Forward[];
   /** A real path, checked. Absent: there is none. */
   readonly workspace: string | undefined;
   /** A folder of the node's own that takes what is written to the workspace. Absent: the workspace itself. */
@@ -100,9 +108,10 @@ export const protectedNames = { pinned, folders: shieldedFolders, names: shielde
 
 /** The words before the command. Each path is a word of its own, so none can be read as anything else. */
 export function launcherWords(policy: SandboxPolicy, parent: number, terminal = false): readonly string[] {
-  const { runAs, workspace, group, limits, shares = [] } = policy;
+  const { runAs, workspace, group, limits, shares = [], forwards = [] } = policy;
   return [
-    ...["--parent", `${parent}`, "--network", policy.network],
+    ...["--parent", `${parent}`, "--network", kernelNetwork(policy)],
+    ...forwards.flatMap(({ port, target }) => ["--forward", `${port}`, `${target}`]),
     ...(runAs === undefined ? [] : ["--run-as", `${insideId}`, `${runAs.user}`, `${runAs.group}`]),
     ...policy.system.flatMap((path) => ["--read-only", path, path]),
     ...policy.links.flatMap(({ text, path }) => ["--link", text, path]),
@@ -116,6 +125,11 @@ export function launcherWords(policy: SandboxPolicy, parent: number, terminal = 
     ...(terminal ? ["--terminal"] : []),
     ...["--folder", policy.workingDirectory, "--"],
   ];
+}
+
+/** A list is no network at all to the kernel: the launcher carries what is allowed. */
+export function kernelNetwork({ network }: Pick<SandboxPolicy, "network">): "none" | "full" {
+  return network === "full" ? "full" : "none";
 }
 
 /** Relative. The folders between the workspace and what is hidden or kept in it: moved away, they would take that along. */

@@ -9,11 +9,12 @@ import { installLauncher } from "../../src/platform/launcher.ts";
 import type { Place } from "../../src/platform/place.ts";
 import { lastWords, letGo, reportOf } from "./launcher-child.ts";
 import { limitReason } from "./limit-reason.ts";
+import type { Network } from "./network.ts";
 import { noPaths, type ProfilePaths, sharesOf } from "./profile-paths.ts";
+import type { ProxyPorts } from "./proxy.ts";
 import type { StartedCommand } from "./running-command.ts";
 import {
   type Account,
-  type Network,
   type Profile,
   type SandboxLimits,
   type SandboxPolicy,
@@ -31,6 +32,7 @@ import { type Places, placesOf, resolverFile, type System, systemOf } from "./sa
 import { checkedWorkspace, isWithin } from "./sandbox-workspace.ts";
 import { type Fault, type ReadyTier, type Tier, type TierName, tierNames } from "./tier.ts";
 import { startOf, withOwner } from "./tier-start.ts";
+import { systemProxyPorts, type WayOut, wayOut } from "./way-out.ts";
 
 export interface SandboxPorts {
   readonly processes: Processes;
@@ -44,6 +46,8 @@ export interface SandboxPorts {
   readonly groups?: ControlGroups;
   /** The path of that program, null for none. Absent: where the system has it. */
   readonly bubblewrap?: string | null;
+  /** Of the proxies of commands with a list of domains. Absent: the system's. */
+  readonly proxies?: ProxyPorts;
   /** Whether the degraded tier may be used. */
   readonly allowDegraded?: boolean;
   /** No other tier is tried. */
@@ -66,6 +70,7 @@ export interface Confinement {
 }
 
 type Command = Omit<SpawnOptions, "workingDirectory" | "report">;
+type ConfinedCommand = StartedCommand & Required<Pick<StartedCommand, "tier" | "limitReached">>;
 
 const probeMs = 10_000;
 /** Until the command runs: a dead network disk can hold a mount for ever. */
@@ -109,7 +114,7 @@ export class Sandbox {
    * @throws OperoneError `unsupported` where it cannot be confined, `invalid_input` for a workspace that is none,
    *   `not_found` and `forbidden` as for any program, `unavailable` when it does not come about in time
    */
-  async start(command: Command, asked: Confinement, signal: AbortSignal): Promise<Required<StartedCommand>> {
+  async start(command: Command, asked: Confinement, signal: AbortSignal): Promise<ConfinedCommand> {
     const tier = await this.tier();
     if (!tier.ready) throw unsupported(tier);
     const limit = AbortSignal.timeout(this.#ports.startMsMax ?? startMsMax);
@@ -129,10 +134,30 @@ export class Sandbox {
     command: Command,
     asked: Confinement,
     signal: AbortSignal,
-  ): Promise<Required<StartedCommand>> {
+  ): Promise<ConfinedCommand> {
     const place = asked.workspace === undefined ? undefined : await this.workspace(asked.workspace);
     const usual = await this.#policy(tier.system, asked, place?.real);
     const policy = tier.name === "namespaces" ? usual : withOwner(usual, place);
+    const out = await wayOut(asked.network, this.#ports.proxies ?? systemProxyPorts());
+    if (out === undefined) return await this.#asSomebody(tier, policy, place, command, signal);
+    try {
+      const started = await this.#asSomebody(tier, ...withWayOut(policy, place, command, out), signal);
+      void started.child.exited.then(out.close);
+      return { ...started, refusals: out.refusals };
+    } catch (error) {
+      out.close();
+      throw error;
+    }
+  }
+
+  /** As the sandbox's own account, or as the owner of the workspace. */
+  async #asSomebody(
+    tier: ReadyTier,
+    policy: SandboxPolicy,
+    place: Place | undefined,
+    command: Command,
+    signal: AbortSignal,
+  ): Promise<ConfinedCommand> {
     const first = await this.#attempt(tier, policy, command, signal);
     if ("child" in first) return first;
     const owner = ownerInstead(first.report, place);
@@ -173,7 +198,7 @@ export class Sandbox {
     policy: SandboxPolicy,
     { argv, environment, stdin, terminal }: Command,
     signal: AbortSignal,
-  ): Promise<Required<StartedCommand> | { readonly report: LauncherReport }> {
+  ): Promise<ConfinedCommand | { readonly report: LauncherReport }> {
     signal.throwIfAborted();
     const group = tier.groups?.create(policy.limits);
     let outOfMemory = false;
@@ -274,6 +299,16 @@ const trialConfinement = { profile: "read-only", network: "none", workingDirecto
 async function lockReport(said: Uint8Array, child: Child): Promise<LauncherReport | undefined> {
   if (said.length > 0) return parseLocked(said);
   return { stage: "bubblewrap", reason: "", subject: await lastWords(child) };
+}
+
+function withWayOut(
+  policy: SandboxPolicy,
+  place: Place | undefined,
+  command: Command,
+  { forwards, environment }: WayOut,
+): [SandboxPolicy, Place | undefined, Command] {
+  const variables = { ...environment, ...command.environment };
+  return [{ ...policy, forwards }, place, { ...command, environment: variables }];
 }
 
 function faultOf(report: LauncherReport) {

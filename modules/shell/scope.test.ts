@@ -176,6 +176,15 @@ describe("confined commands", () => {
     expect(granted(scope, { network: "full" })).toBe("deny");
     expect(granted({ ...scope, network: "full" }, { network: "full" })).toBe("allow");
     expect(granted({ ...scope, network: "full" })).toBe("allow");
+    const most = { ...scope, network: { domains: ["*.a.test"], ports: [80] } };
+    expect(granted(most, { domains: ["x.a.test"] })).toBe("allow");
+    expect(granted(most, { domains: ["x.a.test"], ports: [80] })).toBe("allow");
+    expect(granted(most, { domains: ["b.test"] })).toBe("deny");
+    expect(granted(most, { domains: ["x.a.test:22"] })).toBe("deny");
+    expect(granted(most, { ports: [81] })).toBe("deny");
+    expect(granted(most, { network: "full" })).toBe("deny");
+    expect(granted(scope, { domains: ["x.a.test"] })).toBe("deny");
+    expect(granted(scope, { domains: [] })).toBe("allow");
   });
 
   test("a profile of the owner's must be named, and brings what the owner gave it", () => {

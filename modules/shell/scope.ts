@@ -10,7 +10,8 @@ import {
   parsePattern,
 } from "./command-pattern.ts";
 import { limits } from "./limits.ts";
-import { networks, profiles } from "./sandbox-policy.ts";
+import { askedNetwork, isCovered, type Network, NetworkRule } from "./network.ts";
+import { profiles } from "./sandbox-policy.ts";
 import type { CommandInput } from "./shapes.ts";
 import { Pattern, ProfileName, unconfinedProfile } from "./words.ts";
 
@@ -65,7 +66,10 @@ export const ConfinedScope = v.strictObject({
     ),
   ),
   network: v.optional(
-    v.pipe(v.picklist(networks), v.description("The most that a call may name. Absent: none.")),
+    v.pipe(
+      NetworkRule,
+      v.description("The most that a call may name: none, full, or { domains, ports }. Absent: none."),
+    ),
   ),
 });
 type ConfinedScope = v.InferOutput<typeof ConfinedScope>;
@@ -86,7 +90,7 @@ const ConfinedRequest = v.strictObject({
   ...Request.entries,
   workspace: v.optional(v.string()),
   profile: v.optional(ProfileName),
-  network: v.optional(v.picklist(networks)),
+  network: v.optional(NetworkRule),
 });
 
 export const confinedPermission: Permission = {
@@ -100,8 +104,8 @@ export const confinedPermission: Permission = {
       profiles: allowed = usualProfiles,
       network: most = "none",
     } = scope as ConfinedScope;
-    if ((profile !== undefined && !allowed.includes(profile)) || (network === "full" && most !== "full"))
-      return false;
+    if (profile !== undefined && !allowed.includes(profile)) return false;
+    if (network !== undefined && !isCovered(network, most)) return false;
     if (workspace !== undefined && !workspaces.some((folder) => holds(folder, workspace))) return false;
     return coversCommand(scope as CommandScope, command);
   },
@@ -157,6 +161,8 @@ export interface Asked {
   readonly profile: CommandInput["profile"];
   readonly workspace?: string | undefined;
   readonly network?: CommandInput["network"];
+  readonly domains?: CommandInput["domains"];
+  readonly ports?: CommandInput["ports"];
 }
 
 /**
@@ -203,12 +209,13 @@ export function placedRequest(
   return { permission, request: { ...request, ...sandboxOf(asked), ...environment } };
 }
 
-function sandboxOf({ profile, network, workspace, workingDirectory }: Asked): {
+function sandboxOf({ profile, workspace, workingDirectory, ...asked }: Asked): {
   readonly profile?: string;
-  readonly network?: string;
+  readonly network?: Network;
   readonly workspace?: string;
 } {
   if (profile === unconfinedProfile) return {};
+  const network = askedNetwork(asked);
   const place = workspace ?? (workingDirectory === "~" ? undefined : workingDirectory);
   return {
     profile,

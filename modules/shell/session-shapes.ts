@@ -6,9 +6,11 @@ import {
   exitEntries,
   hasScriptForShell,
   isGivenOnce,
+  isOneNetwork,
   killGraceMs,
   noScriptForShell,
   notGivenOnce,
+  notOneNetwork,
   signals,
   startEntries,
   stream,
@@ -60,6 +62,7 @@ export const SessionInput = v.pipe(
   fields,
   v.check((input) => isGivenOnce(input), notGivenOnce),
   v.check((input) => hasScriptForShell(input), noScriptForShell),
+  v.check((input) => isOneNetwork(input), notOneNetwork),
 );
 export type SessionInput = v.InferOutput<typeof SessionInput>;
 

@@ -4,7 +4,7 @@ import { byteText } from "../../src/kernel/byte-text.ts";
 import { Change, DryRun } from "./dry-run-shapes.ts";
 import { limitReasons } from "./limit-reason.ts";
 import { limits } from "./limits.ts";
-import { networks } from "./sandbox-policy.ts";
+import { Domains, networks, Ports } from "./network.ts";
 import { shells } from "./script-vector.ts";
 import { tierNames } from "./tier.ts";
 import { ProfileName, passable, unconfinedProfile, VariableName, Word } from "./words.ts";
@@ -125,6 +125,24 @@ const network = v.optional(
   ),
 );
 
+const domains = v.optional(
+  v.pipe(
+    Domains,
+    v.description(
+      'Of a confined command, instead of network: names that it reaches through the node\'s proxy, which HTTP_PROXY and HTTPS_PROXY tell it, and nothing else. "registry.npmjs.org", or "*.github.com" for all names below that one; ports 80 and 443 unless ":PORT" follows. No name may lead to a private address.',
+    ),
+  ),
+);
+
+const ports = v.optional(
+  v.pipe(
+    Ports,
+    v.description(
+      "Of a confined command, instead of network: TCP ports of the executing machine's loopback, at the same ports of its own.",
+    ),
+  ),
+);
+
 export const killGraceMs = whole(
   limits.timerMsMax,
   "From the request to end (SIGTERM) to the end by force (SIGKILL). Default and most are configuration.",
@@ -138,6 +156,8 @@ export const startEntries = {
   profile,
   workspace,
   network,
+  domains,
+  ports,
   workingDirectory,
   environment,
   secrets,
@@ -145,6 +165,14 @@ export const startEntries = {
 const start = v.strictObject(startEntries);
 export type StartInput = v.InferOutput<typeof start>;
 type GivenCommand = Pick<StartInput, "argv" | "script" | "shell">;
+
+type GivenNetwork = Pick<StartInput, "profile" | "network" | "domains" | "ports">;
+
+/** For an input with `startEntries`. */
+export const isOneNetwork = ({ profile, network, domains, ports }: GivenNetwork) =>
+  (domains === undefined && ports === undefined) || (network === undefined && profile !== unconfinedProfile);
+export const notOneNetwork =
+  "domains and ports stand instead of network, and for a command that is confined; leave out one of them";
 
 /** For an input with `startEntries`. */
 export const isGivenOnce = ({ argv, script }: GivenCommand) =>
@@ -172,6 +200,7 @@ export const CommandInput = v.pipe(
   fields,
   v.check((input) => isGivenOnce(input), notGivenOnce),
   v.check((input) => hasScriptForShell(input), noScriptForShell),
+  v.check((input) => isOneNetwork(input), notOneNetwork),
 );
 export type CommandInput = v.InferOutput<typeof CommandInput>;
 
@@ -190,6 +219,8 @@ export const exitEntries = {
   /** SIGKILL; null when it exited. */
   signal: v.nullable(v.string()),
   durationMs: v.number(),
+  /** Connections that its list of domains did not give it, each with the reason; 32 at most. */
+  refused: v.optional(v.array(v.string())),
 };
 /** What confined it. */
 export const tier = v.picklist(["none", ...tierNames]);

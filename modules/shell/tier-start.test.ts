@@ -20,6 +20,21 @@ test("a command in namespaces gets the terminal that it was asked for, and no ot
   expect((await started("namespaces", false)).words).not.toContain("--terminal");
 });
 
+test("where the launcher makes no network, a list of domains is refused and never taken for more or less", async () => {
+  const network = { domains: ["a.test"], ports: [] };
+  for (const name of ["bubblewrap", "lock"] as const) {
+    const start = startOf({ name, launcher: "/launcher" }, { ...policy, network }, undefined);
+    await expect(start).rejects.toMatchObject({ code: "unsupported" });
+  }
+  const forwards = [{ port: 3_128, target: "/s" }];
+  const { words } = await startOf(
+    { name: "namespaces", launcher: "/launcher" },
+    { ...policy, network, forwards },
+    undefined,
+  );
+  expect(words.join(" ")).toContain("--network none --forward 3128 /s ");
+});
+
 test("where no overlay can be mounted, one is refused and never left out", async () => {
   for (const name of ["bubblewrap", "lock"] as const) {
     const start = startOf({ name, launcher: "/launcher" }, { ...policy, overlay: "/o" }, undefined);

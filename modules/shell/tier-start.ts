@@ -3,6 +3,7 @@ import { OperoneError } from "../../src/kernel/error.ts";
 import type { ControlGroup } from "../../src/platform/control-groups.ts";
 import type { Place } from "../../src/platform/place.ts";
 import { makeScratch } from "../../src/platform/scratch.ts";
+import { isList } from "./network.ts";
 import { launcherWords, type SandboxPolicy, sandboxAccount } from "./sandbox-policy.ts";
 import { reportError } from "./sandbox-report.ts";
 import { isWithin } from "./sandbox-workspace.ts";
@@ -30,6 +31,7 @@ export async function startOf(
   const policy = { ...asked, group: group?.path };
   const usual = { environment: {}, remove: () => group?.remove() };
   if (terminal) assertWalls(tier, "no terminal", "start it without one");
+  if (isList(policy.network)) assertWalls(tier, "no list of domains and ports", "ask for another network");
   if (policy.overlay !== undefined) assertWalls(tier, "no dry run", "leave the dry run out");
   switch (tier.name) {
     case "namespaces":

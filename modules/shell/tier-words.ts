@@ -4,6 +4,7 @@ import { linkText, placeOf } from "../../src/platform/place.ts";
 import {
   foldersAbove,
   keptIn,
+  kernelNetwork,
   limitWords,
   pinned,
   type SandboxPolicy,
@@ -24,7 +25,7 @@ export function lockWords(
   const { runAs, workspace, profile, limits, shares = [], group } = policy;
   const scratch = place === "inside" ? ["/tmp", policy.home] : [policy.home];
   return [
-    ...["--locked", place, "--parent", `${parent}`, "--network", policy.network],
+    ...["--locked", place, "--parent", `${parent}`, "--network", kernelNetwork(policy)],
     ...(runAs === undefined ? [] : ["--run-as", `${runAs.user}`, `${runAs.user}`, `${runAs.group}`]),
     ...policy.system.flatMap((path) => ["--read-only", path, path]),
     ...scratch.flatMap((path) => ["--scratch", path, `${limits.scratchBytesMax}`]),
@@ -47,12 +48,12 @@ export async function bubblewrapWords(
   policy: SandboxPolicy,
   { program, launcher }: { readonly program: string; readonly launcher: string },
 ): Promise<readonly string[]> {
-  const { runAs, workspace, network, limits, profile, shares = [] } = policy;
+  const { runAs, workspace, limits, profile, shares = [] } = policy;
   const write = profile === "workspace" ? "--bind" : "--ro-bind";
   return [
     ...[program, "--die-with-parent", "--hostname", "sandbox"],
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
-    ...(network === "none" ? ["--unshare-net"] : []),
+    ...(kernelNetwork(policy) === "none" ? ["--unshare-net"] : []),
     ...(runAs === undefined ? [] : rootWords),
     ...["--proc", "/proc", "--dev", "/dev"],
     ...policy.system.flatMap((path) => ["--ro-bind-try", path, path]),

@@ -1,8 +1,10 @@
 /** Runs commands in the sandbox, as the user that it is started by, and says how they ended: a JSON line each. */
 
+import { refusedAddress } from "../../modules/shell/address-rule.ts";
+import type { Network } from "../../modules/shell/network.ts";
 import { noPaths, type ProfilePaths } from "../../modules/shell/profile-paths.ts";
 import { Sandbox } from "../../modules/shell/sandbox.ts";
-import type { Network, Profile, SandboxLimits } from "../../modules/shell/sandbox-policy.ts";
+import type { Profile, SandboxLimits } from "../../modules/shell/sandbox-policy.ts";
 import type { TierName } from "../../modules/shell/tier.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Child } from "../../src/kernel/ports.ts";
@@ -22,6 +24,8 @@ export interface Orders {
   readonly home: string;
   readonly dataDirectory: string;
   readonly limits: SandboxLimits;
+  /** Addresses of names that no resolver knows; with any, the machine's loopback counts as public. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Absent: the best that works. */
   readonly tier?: TierName;
   readonly jobs: readonly Job[];
@@ -79,7 +83,21 @@ async function ending(orders: Orders, job: Job, sandbox: Sandbox): Promise<Endin
 }
 
 const orders: Orders = await Bun.stdin.json();
-const { home, dataDirectory, tier, limits } = orders;
+const { home, dataDirectory, tier, limits, names } = orders;
 const only = tier === undefined ? {} : { only: tier };
-const sandbox = new Sandbox({ processes, home, dataDirectory, allowDegraded: true, ...only }, limits);
+const proxies = {
+  resolve: async (host: string) => (names?.[host] === undefined ? [] : [names[host]]),
+  refusedAddress: (address: string) => (address === "127.0.0.1" ? undefined : refusedAddress(address)),
+};
+const sandbox = new Sandbox(
+  {
+    processes,
+    home,
+    dataDirectory,
+    allowDegraded: true,
+    ...only,
+    ...(names === undefined ? {} : { proxies }),
+  },
+  limits,
+);
 for (const job of orders.jobs) console.log(JSON.stringify(await ending(orders, job, sandbox)));

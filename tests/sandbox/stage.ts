@@ -52,6 +52,7 @@ export async function stageFor(
   account: Account,
   limits: Orders["limits"] = attemptLimits,
   tier?: TierName,
+  names?: Orders["names"],
 ): Promise<Stage> {
   const folder = realpathSync(mkdtempSync("/var/tmp/operone-sandbox-"));
   const workspace = join(folder, "work");
@@ -65,7 +66,7 @@ export async function stageFor(
   const prefix = account === "root" || process.getuid?.() !== 0 ? [] : asOrdinary;
   const runner = [...prefix, join(folder, "bun"), join(folder, "runner.js")];
   const others = await Others.gather(dataDirectory, [...prefix, "sh", "-c", "read x", folder], account);
-  const names: Readonly<Record<string, string>> = {
+  const words: Readonly<Record<string, string>> = {
     W: workspace,
     S: folder,
     H: home,
@@ -73,9 +74,9 @@ export async function stageFor(
     A: join(workspace, "attempt"),
     ...others.names,
   };
-  const fill = (word: string) => word.replaceAll(/\{([A-Z]+)\}/g, (_, name: string) => names[name] ?? name);
+  const fill = (word: string) => word.replaceAll(/\{([A-Z]+)\}/g, (_, name: string) => words[name] ?? name);
   const spawn = (jobs: readonly Job[], stdout: "pipe" | "ignore") => {
-    const orders: Orders = { home, dataDirectory, limits, jobs, ...(tier === undefined ? {} : { tier }) };
+    const orders = { home, dataDirectory, limits, jobs, tier, names };
     return Bun.spawn(runner, {
       cwd: "/",
       env: { PATH: process.env.PATH, HOME: home, TMPDIR: "/tmp" },

@@ -120,6 +120,11 @@ const rooms: readonly Room[] = [
     files: /^modules\/networking\//,
     instead: "Use the services of networking.",
   },
+  {
+    what: /^ipaddr\.js$/,
+    files: /^modules\/shell\/address-rule\.ts$/,
+    instead: "Use modules/shell/address-rule.ts.",
+  },
   { what: /^unbash$/, files: /^modules\/shell\/script/, instead: "Use modules/shell/script.ts." },
   {
     what: /^@modelcontextprotocol\//,

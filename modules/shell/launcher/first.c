@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "forward.h"
 #include "identity.h"
 #include "kernel.h"
 #include "lock.h"
@@ -28,6 +29,7 @@ static void wait_for_maps(struct link *link) {
   char byte;
   close(link->ready[1]);
   close(link->status[0]);
+  close(link->sockets[0]);
   if (read(link->ready[0], &byte, 1) != 1) _exit(EXIT_FAILED);
 }
 
@@ -76,6 +78,8 @@ static void enter(const struct policy *policy, struct sources *sources, struct l
   open_sources(policy, sources);
   if (sethostname(host_name, sizeof host_name - 1) != 0) fail("mount", "hostname");
   if (!policy->network) raise_loopback();
+  give_listeners(policy, link->sockets[1]);
+  close(link->sockets[1]);
   enter_root(policy, sources);
 }
 

@@ -9,6 +9,7 @@
 struct link {
   int ready[2];  /* One byte from outside: the maps are written. Its end means that the launcher is dead. */
   int status[2]; /* From inside: the wait status of the command. */
+  int sockets[2]; /* From inside: the listeners whose connections are carried outside. */
 };
 
 /* The words and variables that this process was started with: memory that /proc would show. */

@@ -3,7 +3,8 @@
  * its words, report.h for how it fails, root.c for what the command sees, filter.c for what it may ask of the kernel.
  *
  * Three processes: this one, outside, whom the node knows, and who ends as the command ends; the first of the new
- * namespaces (first.c), whose death ends all others; and the command.
+ * namespaces (first.c), whose death ends all others; and the command. Where the policy lets it connect to something, this
+ * one carries the bytes (forward.c).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,12 +14,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "first.h"
+#include "forward.h"
 #include "identity.h"
 #include "kernel.h"
 #include "lock.h"
@@ -135,14 +138,17 @@ int main(int count, char **words) {
   if (policy.other_user) open_owned(&policy, &sources);
   struct link link;
   if (pipe2(link.ready, O_CLOEXEC) != 0 || pipe2(link.status, O_CLOEXEC) != 0) fail("start", "pipe2");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link.sockets) != 0) fail("start", "socketpair");
   stand_aside();
   release_terminal(&policy);
   pid_t first = start_first(&policy);
   if (first == 0) be_first(&policy, &sources, &link, memory_of(words), mask);
   close(link.ready[0]);
   close(link.status[1]);
+  close(link.sockets[1]);
   write_maps(&policy, first);
   if (write(link.ready[1], "x", 1) != 1) fail("start", "pipe");
   close_streams();
+  carry_connections(&policy, link.sockets[0], link.status[0]);
   wait_for_end(first, link.status[0]);
 }

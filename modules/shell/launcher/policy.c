@@ -66,6 +66,20 @@ static void add_limit(struct policy *policy, const char *name, const char *value
   policy->limits[policy->limit_count++] = (struct limit){resource(name), number(value)};
 }
 
+static unsigned short port(const char *word) {
+  unsigned long value = number(word);
+  if (value == 0 || value > 65535) refuse(word);
+  return (unsigned short)value;
+}
+
+static void add_forward(struct policy *policy, const char *from, const char *to) {
+  if (policy->forward_count == FORWARDS_MAX || strlen(to) > SOCKET_PATH_MAX) refuse(to);
+  struct forward forward = {port(from), NULL, 0};
+  if (to[0] == '/') forward.socket = to;
+  else forward.target_port = port(to);
+  policy->forwards[policy->forward_count++] = forward;
+}
+
 static void set_user(struct policy *policy, char **words) {
   policy->other_user = true;
   policy->inside = (uid_t)number(words[0]);
@@ -81,7 +95,7 @@ static int take(struct policy *policy, const char *option, char **words, int lef
       {"--parent", 1},    {"--network", 1}, {"--run-as", 3},       {"--read-only", 2}, {"--link", 2},
       {"--scratch", 2},   {"--share", 2},   {"--workspace", 2},    {"--shield", 1},    {"--shield-folder", 1},
       {"--pin", 1},       {"--hide", 1},    {"--limit", 2},        {"--group", 1},     {"--folder", 1},
-      {"--locked", 1},    {"--terminal", 0},   {"--overlay", 1},
+      {"--locked", 1},    {"--terminal", 0},   {"--overlay", 1},      {"--forward", 2},
   };
   unsigned at = 0;
   while (at < sizeof known / sizeof *known && strcmp(known[at].name, option) != 0) at++;
@@ -91,6 +105,7 @@ static int take(struct policy *policy, const char *option, char **words, int lef
   const char *name = option + 2;
   if (strcmp(name, "parent") == 0) policy->parent = (pid_t)number(first);
   else if (strcmp(name, "network") == 0) policy->network = choice(first, "none", "full");
+  else if (strcmp(name, "forward") == 0) add_forward(policy, first, second);
   else if (strcmp(name, "run-as") == 0) set_user(policy, words);
   else if (strcmp(name, "read-only") == 0) add(policy, READ_ONLY, absolute(first), absolute(second));
   else if (strcmp(name, "link") == 0) add(policy, LINK, first, absolute(second));
@@ -125,6 +140,8 @@ void read_policy(struct policy *policy, char **words) {
   if (at + 1 >= count) refuse("--");
   if (policy->parent == 0) refuse("--parent");
   if (getuid() == 0 && !policy->other_user) refuse("--run-as");
+  /* Listeners are those of a network of the command's own. */
+  if (policy->forward_count > 0 && (policy->network || policy->lock != LOCK_WITHIN_WALLS)) refuse("--forward");
   if (policy->overlay != NULL && (policy->workspace == NULL || !policy->workspace_writable)) refuse("--overlay");
   policy->command = words + at + 1;
 }

@@ -4,6 +4,8 @@
  *
  *   --parent PID                who started this; when that is not our parent, it is gone, and so are we
  *   --network none|full
+ *   --forward PORT TARGET       without a network: what the command connects to at this port of its own loopback goes to
+ *                               a Unix socket outside (an absolute path) or a port of the machine's loopback (a number)
  *   --run-as INSIDE USER GROUP  the id that the command sees of itself, and the user and group that it is outside; from
  *                               root, who must say so
  *   --read-only PATH TARGET     a part of the system, left out where it does not exist
@@ -29,7 +31,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { ENTRIES_MAX = 256, LIMITS_MAX = 16 };
+enum { ENTRIES_MAX = 256, LIMITS_MAX = 16, FORWARDS_MAX = 40 };
+/* Of a Unix socket: the room of its address, less the end mark. */
+enum { SOCKET_PATH_MAX = 107 };
 
 enum entry_kind { READ_ONLY, LINK, SCRATCH, SHARE, SHIELD, SHIELD_FOLDER, PIN, HIDE };
 
@@ -44,6 +48,12 @@ struct entry {
 struct limit {
   int resource;
   unsigned long value;
+};
+
+struct forward {
+  unsigned short port;        /* of the loopback inside */
+  const char *socket;         /* outside; NULL: a port */
+  unsigned short target_port; /* of the loopback outside */
 };
 
 enum lock { LOCK_WITHIN_WALLS, LOCK_INSIDE, LOCK_ALONE };
@@ -65,6 +75,8 @@ struct policy {
   int entry_count;
   struct limit limits[LIMITS_MAX];
   int limit_count;
+  struct forward forwards[FORWARDS_MAX];
+  int forward_count;
   char **command;
 };
 

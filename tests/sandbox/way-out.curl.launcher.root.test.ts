@@ -1,0 +1,3 @@
+import { proveWayOut } from "./way-out.ts";
+
+await proveWayOut("root");
