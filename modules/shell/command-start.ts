@@ -6,6 +6,7 @@ import type { Clock, Files, Host, Log, Processes, TerminalSize } from "../../src
 import { ownVariables } from "../../src/platform/environment.ts";
 import { mountsBelow } from "../../src/platform/mounts.ts";
 import type { Secrets } from "../access/contract.ts";
+import { maskedChild } from "./masked-output.ts";
 import type { config } from "./module.ts";
 import { askedNetwork } from "./network.ts";
 import { assertCommand, assertVariables, networkOf, type Profile, Profiles } from "./profile.ts";
@@ -98,10 +99,11 @@ export class CommandStart {
     const profile = this.profileOf(input);
     if (profile !== undefined)
       return await this.#spawnConfined(input, profile, clean, { ...streams, overlay }, context);
-    const environment = await environmentOf(input, clean, secrets, context);
+    const { environment, secrets: values } = await environmentOf(input, clean, secrets, context);
     const workingDirectory = await this.#folderOf(input.workingDirectory);
     this.#assertWanted(context);
-    return { child: processes.spawn({ argv: argvOf(input), workingDirectory, environment, ...streams }) };
+    const child = processes.spawn({ argv: argvOf(input), workingDirectory, environment, ...streams });
+    return { child: maskedChild(child, values, this.#ports.clock) };
   }
 
   /** Whether this machine can confine commands. */
@@ -127,7 +129,7 @@ export class CommandStart {
       ...ownVariables(profile.inherit),
       ...profile.environment,
     };
-    const environment = await environmentOf(input, variables, this.#ports.secrets, context);
+    const { environment, secrets } = await environmentOf(input, variables, this.#ports.secrets, context);
     const confinement = confinementOf({
       ...(await this.#places(input)),
       ...{ profile: profile.base, network, paths: profile, limits: profile.sandbox, overlay },
@@ -136,7 +138,7 @@ export class CommandStart {
     const started = await sandbox.start({ argv, environment, ...streams }, confinement, context.signal);
     // The node began to stop meanwhile, and did not know of this one.
     if (this.#stopping) started.child.kill("SIGKILL");
-    return started;
+    return { ...started, child: maskedChild(started.child, secrets, this.#ports.clock) };
   }
 
   /**

@@ -77,10 +77,16 @@ describe("environment", () => {
     });
   }
 
-  test("a secret comes by its name, with its own right, and shows in no preview, audit or log", async () => {
+  test("a secret comes by its name, with its own right, and shows in no output, preview, audit or log", async () => {
     await using node = await shellNode({}, { db: Buffer.from("hunter2"), raw: Uint8Array.of(0xff) });
-    const input = { argv: ["sh", "-c", "echo $PASSWORD"], secrets: { PASSWORD: "db" } };
-    expect((await node.run(input)).stdout.toString()).toBe("hunter2\n");
+    const input = {
+      argv: ["sh", "-c", 'echo "$PASSWORD" | rev; echo "$PASSWORD"; echo "$PASSWORD" >&2'],
+      secrets: { PASSWORD: "db" },
+    };
+    const { stdout, stderr, items } = await node.run(input);
+    expect(stdout.toString()).toBe("2retnuh\n[secret db]\n");
+    expect(stderr.toString()).toBe("[secret db]\n");
+    expect(JSON.stringify(items)).not.toContain("hunter2");
     const set = (permission: string, scope: unknown, decision: "allow" | "ask" = "allow") =>
       ({ permission, scope, decision }) as const;
     const without: GrantSet = { holder: "t", owner: false, grants: [set("shell.unconfined", "*")] };

@@ -74,7 +74,7 @@ const secrets = v.optional(
       "PATH holds no secret: messages show it",
     ),
     v.description(
-      "Variables that get the value of a secret, as VARIABLE=NAME; each name needs access.secret.use. The command can print them.",
+      "Variables that get the value of a secret, as VARIABLE=NAME; each name needs access.secret.use. Where the command prints such a value, its output says [secret NAME] instead; what it makes of it, or writes to a file, is not looked at.",
     ),
   ),
   {},

@@ -4,6 +4,12 @@ import type { CallContext } from "../../src/kernel/operation.ts";
 import type { Secrets } from "../access/contract.ts";
 import type { CommandInput } from "./shapes.ts";
 
+export interface CommandVariables {
+  readonly environment: Readonly<Record<string, string>>;
+  /** The values of the secrets among them, by the names of these. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
 /**
  * The clean environment, the caller's variables on top, then the secrets.
  *
@@ -14,8 +20,9 @@ export async function environmentOf(
   clean: Readonly<Record<string, string>>,
   store: Secrets,
   { authority }: Pick<CallContext, "authority">,
-): Promise<Readonly<Record<string, string>>> {
-  const revealed: [string, string][] = [];
+): Promise<CommandVariables> {
+  const revealed: Record<string, string> = {};
+  const values: Record<string, string> = {};
   for (const [variable, name] of Object.entries(secrets)) {
     if (Object.hasOwn(environment, variable)) {
       throw new OperoneError(
@@ -23,9 +30,11 @@ export async function environmentOf(
         `The variable "${variable}" is set both by a value and by a secret; choose one`,
       );
     }
-    revealed.push([variable, textOf(await store.reveal(name, authority), name)]);
+    const value = textOf(await store.reveal(name, authority), name);
+    revealed[variable] = value;
+    values[name] = value;
   }
-  return { ...clean, ...environment, ...Object.fromEntries(revealed) };
+  return { environment: { ...clean, ...environment, ...revealed }, secrets: values };
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
