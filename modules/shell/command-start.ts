@@ -234,6 +234,7 @@ function sandboxLimitsOf(config: ShellConfig): SandboxLimits {
     processesMax: config.sandboxProcessesMax,
     openFilesMax: config.sandboxOpenFilesMax,
     fileBytesMax: config.sandboxFileBytesMax,
+    diskBytesMax: config.sandboxDiskBytesMax,
     scratchBytesMax: config.sandboxScratchBytesMax,
   };
 }

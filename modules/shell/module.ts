@@ -62,7 +62,7 @@ export const config = v.strictObject({
   sandboxMemoryBytesMax: amount(
     8_589_934_592,
     Number.MAX_SAFE_INTEGER,
-    "Private memory of each process of a confined command, and of all together where the node has a branch of control groups (systemd: Delegate=yes)",
+    "Memory of each process of a confined command, and of all together: counted by control groups where the node has a branch of them (systemd: Delegate=yes), else looked at four times a second",
   ),
   sandboxProcessesMax: amount(1_024, 1_000_000, "Processes and threads of a confined command"),
   sandboxOpenFilesMax: amount(4_096, 1_000_000, "Open files of each process of a confined command"),
@@ -70,6 +70,11 @@ export const config = v.strictObject({
     68_719_476_736,
     Number.MAX_SAFE_INTEGER,
     "Size of each file that a confined command writes",
+  ),
+  sandboxDiskBytesMax: amount(
+    68_719_476_736,
+    Number.MAX_SAFE_INTEGER,
+    "By how much the free room of the disks that a confined command can write may shrink while it runs, whoever takes it; looked at four times a second",
   ),
   sandboxScratchBytesMax: amount(
     536_870_912,

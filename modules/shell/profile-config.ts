@@ -37,6 +37,7 @@ const ProfileLimits = v.strictObject({
   processesMax: amount(1_000_000),
   openFilesMax: amount(1_000_000),
   fileBytesMax: amount(Number.MAX_SAFE_INTEGER),
+  diskBytesMax: amount(Number.MAX_SAFE_INTEGER),
   scratchBytesMax: amount(Number.MAX_SAFE_INTEGER),
 });
 
@@ -62,7 +63,7 @@ export const ProfilesConfig = v.optional(
       `${profiles.join(" and ")} are always there, and are not to be changed; choose another name`,
     ),
     v.description(
-      "Profiles of your own, a table for each name: base (read-only or workspace), read, write and hide (absolute paths), environment (variables with fixed values), inherit (names of the node's own variables), network (none, full, or { domains, ports }: names that are reached through the node's proxy, and TCP ports of the machine's loopback), commands (patterns; absent: all), and limits (timeoutMsMax, outputBytesMax, cpuSecondsMax, memoryBytesMax, processesMax, openFilesMax, fileBytesMax, scratchBytesMax; absent: those of shell)",
+      "Profiles of your own, a table for each name: base (read-only or workspace), read, write and hide (absolute paths), environment (variables with fixed values), inherit (names of the node's own variables), network (none, full, or { domains, ports }: names that are reached through the node's proxy, and TCP ports of the machine's loopback), commands (patterns; absent: all), and limits (timeoutMsMax, outputBytesMax, cpuSecondsMax, memoryBytesMax, processesMax, openFilesMax, fileBytesMax, diskBytesMax, scratchBytesMax; absent: those of shell)",
     ),
   ),
   {},

@@ -29,6 +29,7 @@ export const ProfileShown = v.strictObject({
     processesMax: Amount,
     openFilesMax: Amount,
     fileBytesMax: Amount,
+    diskBytesMax: Amount,
     scratchBytesMax: Amount,
   }),
 });

@@ -13,6 +13,7 @@ const usual = {
     processesMax: 5,
     openFilesMax: 6,
     fileBytesMax: 7,
+    diskBytesMax: 9,
     scratchBytesMax: 8,
   },
 };

@@ -79,6 +79,7 @@ function ownProfile(name: string, config: ProfileConfig, usual: UsualLimits): Pr
       processesMax: limits.processesMax ?? usual.sandbox.processesMax,
       openFilesMax: limits.openFilesMax ?? usual.sandbox.openFilesMax,
       fileBytesMax: limits.fileBytesMax ?? usual.sandbox.fileBytesMax,
+      diskBytesMax: limits.diskBytesMax ?? usual.sandbox.diskBytesMax,
       scratchBytesMax: limits.scratchBytesMax ?? usual.sandbox.scratchBytesMax,
     },
   };

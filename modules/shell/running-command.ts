@@ -4,7 +4,7 @@ import type { Child, ChildExit, Clock, Log } from "../../src/kernel/ports.ts";
 import type { Feed } from "./command-input.ts";
 import { type Chunk, ItemWriter, MergedOutput } from "./command-output.ts";
 import { GroupEnd } from "./group-end.ts";
-import type { LimitReason } from "./limit-reason.ts";
+import { type LimitReason, ownExit } from "./limit-reason.ts";
 import type { CommandExit, CommandItem, EndReason } from "./shapes.ts";
 import type { TierName } from "./tier.ts";
 
@@ -169,12 +169,12 @@ export class RunningCommand<Reason extends string = never> {
   /** Undefined when it was cancelled before its exit, or could not be ended. */
   async #exitOrGone(): Promise<ChildExit | undefined> {
     if (this.#failure !== undefined) return undefined;
-    return await Promise.race([this.#child.exited, this.gone.then(() => this.#exit)]);
+    return await Promise.race([this.#child.exited.then(() => this.#exit), this.gone.then(() => this.#exit)]);
   }
 
   #exited(exit: ChildExit): void {
-    this.#exit = exit;
     this.#limit = this.#limitOf?.(exit);
+    this.#exit = ownExit(exit, this.#limit);
     this.#endedMs = this.#clock.monotonicMs();
     // What still runs in the group may be about to finish, as the last part of a pipeline.
     void this.#group.linger(this.#bounds.killGraceMs);

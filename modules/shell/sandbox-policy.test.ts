@@ -18,6 +18,7 @@ const policy: SandboxPolicy = {
     processesMax: 3,
     openFilesMax: 4,
     fileBytesMax: 5,
+    diskBytesMax: 7,
     scratchBytesMax: 6,
   },
 };
@@ -37,6 +38,8 @@ const sizes: Readonly<Record<string, number>> = {
   "--pin": 1,
   "--hide": 1,
   "--limit": 2,
+  "--memory": 1,
+  "--disk": 1,
   "--folder": 1,
 };
 

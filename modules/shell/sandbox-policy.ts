@@ -8,12 +8,14 @@ export type Profile = (typeof profiles)[number];
 export interface SandboxLimits {
   /** Of each process. */
   readonly cpuSecondsMax: number;
-  /** Private memory of each process, and of all together where the node has control groups. */
+  /** Private memory of each process, and of all together. */
   readonly memoryBytesMax: number;
   readonly processesMax: number;
   readonly openFilesMax: number;
   /** Of each file that is written. */
   readonly fileBytesMax: number;
+  /** By which the disks that it can write may lose free room while it runs, whoever takes it. */
+  readonly diskBytesMax: number;
   /** Of each folder that lives in memory: the home, and the one for temporary files. */
   readonly scratchBytesMax: number;
 }
@@ -121,7 +123,9 @@ export function launcherWords(policy: SandboxPolicy, parent: number, terminal = 
     ...shares.flatMap(({ path, writable }) => ["--share", path, writable ? "rw" : "ro"]),
     ...policy.hidden.flatMap((path) => ["--hide", path]),
     ...limitWords(limits),
-    ...(group === undefined ? [] : ["--group", group]),
+    // A group counts exactly, and at once.
+    ...(group === undefined ? ["--memory", `${limits.memoryBytesMax}`] : ["--group", group]),
+    ...["--disk", `${limits.diskBytesMax}`],
     ...(terminal ? ["--terminal"] : []),
     ...["--folder", policy.workingDirectory, "--"],
   ];

@@ -11,6 +11,7 @@ const limits = {
   processesMax: 3,
   openFilesMax: 4,
   fileBytesMax: 5,
+  diskBytesMax: 7,
   scratchBytesMax: 6,
 };
 

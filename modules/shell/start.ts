@@ -7,7 +7,7 @@ import { Commands } from "./commands.ts";
 import type { config } from "./module.ts";
 import { type SessionPorts, Sessions } from "./sessions.ts";
 import type { ShellState } from "./state.ts";
-import { type Tier, tierTexts } from "./tier.ts";
+import { type ReadyTier, type Tier, tierTexts } from "./tier.ts";
 
 export interface ShellInput {
   readonly config: InferOutput<typeof config>;
@@ -40,13 +40,17 @@ function findingOf(tier: Tier): Finding {
   if (!tier.ready) {
     return { verdict: "warning", found: `confined commands are refused: ${tier.why}`, fix: tier.fix };
   }
-  const memory =
-    tier.groups === undefined ? "each process, and not for all together" : "all processes together";
-  const found = `commands are confined by ${tierTexts[tier.name]}; memory is limited for ${memory}`;
+  const found = `commands are confined by ${tierTexts[tier.name]}; memory is limited for ${memoryText(tier)}`;
   const [first] = tier.better;
   if (first === undefined) return { verdict: "ok", found };
   const better = tier.better.map(({ name, why }) => `${name} would be better: ${why}`).join("; ");
   return { verdict: "warning", found: `${found}; ${better}`, fix: first.fix };
+}
+
+function memoryText({ name, groups }: ReadyTier): string {
+  if (groups !== undefined) return "all processes together";
+  if (name === "namespaces") return "all processes together, as it is seen four times a second";
+  return "each process, and not for all together";
 }
 
 /** A profile that would not hold what it says is no profile: then the module fails, and says why. */

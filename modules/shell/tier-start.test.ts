@@ -8,7 +8,7 @@ const policy: SandboxPolicy = {
   ...{ home: "/home/u", workingDirectory: "/home/u", system: ["/usr"], links: [], hidden: [] },
   limits: {
     ...{ cpuSecondsMax: 1, memoryBytesMax: 1, processesMax: 1 },
-    ...{ openFilesMax: 1, fileBytesMax: 1, scratchBytesMax: 1 },
+    ...{ openFilesMax: 1, fileBytesMax: 1, diskBytesMax: 1, scratchBytesMax: 1 },
   },
 };
 

@@ -15,7 +15,7 @@ beforeAll(() => {
   writeFileSync(join(work, "token"), "");
   const limits = {
     ...{ cpuSecondsMax: 1, memoryBytesMax: 2, processesMax: 3 },
-    ...{ openFilesMax: 4, fileBytesMax: 5, scratchBytesMax: 6 },
+    ...{ openFilesMax: 4, fileBytesMax: 5, diskBytesMax: 7, scratchBytesMax: 6 },
   };
   policy = {
     ...{ profile: "workspace", network: "none", workspace: work, workingDirectory: work, home: "/home/me" },

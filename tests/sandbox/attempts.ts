@@ -133,6 +133,7 @@ export const attemptLimits = {
   processesMax: 40,
   openFilesMax: 64,
   fileBytesMax: 1024 * 1024,
+  diskBytesMax: 2 ** 40,
   scratchBytesMax: 512 * 1024,
 };
 

@@ -33,7 +33,13 @@ beforeAll(async () => {
     scratchBytesMax: mib,
   };
   node = await shellNode(
-    { profiles: { tight: { limits }, hasty: { limits: { timeoutMsMax: 100 } } } },
+    {
+      profiles: {
+        tight: { limits },
+        hasty: { limits: { timeoutMsMax: 100 } },
+        shared: { limits: { memoryBytesMax: 96 * mib, diskBytesMax: 32 * mib } },
+      },
+    },
     {},
     { host },
   );
@@ -90,6 +96,38 @@ test(
   },
   cpuTestMs,
 );
+
+for (const [name, words] of [
+  ["of many processes", ["memory of all", "8", `${16 * mib}`]],
+  ["of many processes, while others end all the time", ["memory of restless", "8", `${16 * mib}`]],
+  ["in files without a name", ["nameless", "8", `${16 * mib}`]],
+  ["in segments that no process holds", ["segments", "8", `${16 * mib}`]],
+] as const) {
+  test(`memory ${name} is counted together, and ends the command`, async () => {
+    const { exit } = await node.run({
+      argv: ["./attempt", ...words],
+      profile: "shared",
+      workingDirectory: work,
+    });
+    expect(exit).toMatchObject({ signal: "SIGKILL", reason: "memory_limit" });
+    expect(exit.durationMs).toBeLessThan(15_000);
+  }, 30_000);
+}
+
+test("memory that many share counts once, and what is below the limit goes on", async () => {
+  const run = (...words: string[]) =>
+    node.run({ argv: ["./attempt", ...words], profile: "shared", workingDirectory: work });
+  expect((await run("shared", "8", `${48 * mib}`)).exit).toMatchObject({ code: 0, reason: "exited" });
+  const { exit } = await run("nameless", "2", `${16 * mib}`, "600");
+  expect(exit.reason).toBe("exited");
+}, 40_000);
+
+test("a command that takes more of the disk than it may is ended, in however many files", async () => {
+  const script = "i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero >part$i || exit 1; done";
+  const { exit } = await node.run({ argv: ["sh", "-c", script], profile: "shared", workingDirectory: work });
+  expect(exit).toMatchObject({ signal: "SIGKILL", reason: "disk_limit" });
+  rmSync(join(work, "part1"), { force: true });
+}, 30_000);
 
 test("a call names no more than its profile", async () => {
   await expect(tight(["true"], { timeoutMs: 60_001 })).rejects.toMatchObject({ code: "invalid_input" });

@@ -45,11 +45,11 @@ test("stdin, secrets and variables reach a confined command, and limits of the n
   const bytes = (async function* () {
     yield Buffer.from("from stdin\n");
   })();
-  const input = confined(["sh", "-c", 'cat; echo "$PASSWORD $GREETING"'], {
+  const input = confined(["sh", "-c", 'cat; echo "$PASSWORD $GREETING"; echo "$PASSWORD" | rev'], {
     secrets: { PASSWORD: "db" },
     environment: { GREETING: "hi" },
   });
-  expect((await node.run(input, { bytes })).stdout.toString()).toBe("from stdin\nhunter2 hi\n");
+  expect((await node.run(input, { bytes })).stdout.toString()).toBe("from stdin\n[secret db] hi\n2retnuh\n");
   const late = await node.run(
     confined(["sh", "-c", "trap '' TERM; sleep 60"], { timeoutMs: 100, killGraceMs: 50 }),
   );

@@ -27,6 +27,7 @@ export const roomyLimits: Orders["limits"] = {
   processesMax: 500,
   openFilesMax: 1_000,
   fileBytesMax: 2 ** 30,
+  diskBytesMax: 2 ** 40,
   scratchBytesMax: 2 ** 26,
 };
 

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -22,6 +24,7 @@
 #include "lock.h"
 #include "owned.h"
 #include "report.h"
+#include "watch.h"
 
 static const char host_name[] = "sandbox";
 
@@ -50,13 +53,34 @@ static void raise_loopback(void) {
   close(fd);
 }
 
-static int wait_for(pid_t command) {
-  for (;;) {
-    int status;
-    pid_t ended = waitpid(-1, &status, 0);
-    if (ended == command) return status;
-    if (ended < 0 && errno != EINTR) _exit(EXIT_FAILED);
+/* True when the command has ended; whoever else has is forgotten. */
+static bool has_ended(pid_t command, int *status) {
+  pid_t ended;
+  while ((ended = waitpid(-1, status, WNOHANG)) > 0)
+    if (ended == command) return true;
+  if (ended < 0 && errno != EINTR) _exit(EXIT_FAILED);
+  return false;
+}
+
+static void block_child_signal(sigset_t *child) {
+  sigemptyset(child);
+  sigaddset(child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, child, NULL);
+}
+
+/* Until the command ends, or a limit that only this process can see is passed: then that is how it ended. */
+static int wait_for(pid_t command, const struct policy *policy, const sigset_t *child) {
+  int status;
+  while (!has_ended(command, &status)) {
+    int left = until_look(policy);
+    /* A status of wait(2): the number of the signal that ended it. However many processes end, the look is not put off. */
+    int passed = left == 0 ? look(policy) : 0;
+    if (passed != 0) return passed;
+    struct timespec time = {left / 1000, (left % 1000) * 1000000L};
+    if (left < 0) sigwaitinfo(child, NULL);
+    else if (left > 0) sigtimedwait(child, NULL, &time);
   }
+  return status;
 }
 
 /* The descriptors of the command are the command's: while we held them too, nobody would see it close them. */
@@ -108,6 +132,9 @@ _Noreturn void be_first(const struct policy *policy, struct sources *sources, st
   /* Neither the words of this process nor its memory are the command's business. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "sandbox");
+  begin_watch(policy);
+  sigset_t child;
+  block_child_signal(&child);
   int gate[2];
   if (pipe2(gate, O_CLOEXEC) != 0) fail("start", "pipe");
   pid_t command = fork();
@@ -118,7 +145,7 @@ _Noreturn void be_first(const struct policy *policy, struct sources *sources, st
   }
   fall_silent(memory, gate);
   let_go();
-  int status = wait_for(command);
+  int status = wait_for(command, policy, &child);
   while (write(link->status[1], &status, sizeof status) < 0 && errno == EINTR) {
   }
   /* With its first process the kernel ends every other of the namespace. */

@@ -96,6 +96,7 @@ static int take(struct policy *policy, const char *option, char **words, int lef
       {"--scratch", 2},   {"--share", 2},   {"--workspace", 2},    {"--shield", 1},    {"--shield-folder", 1},
       {"--pin", 1},       {"--hide", 1},    {"--limit", 2},        {"--group", 1},     {"--folder", 1},
       {"--locked", 1},    {"--terminal", 0},   {"--overlay", 1},      {"--forward", 2},
+      {"--memory", 1},    {"--disk", 1},
   };
   unsigned at = 0;
   while (at < sizeof known / sizeof *known && strcmp(known[at].name, option) != 0) at++;
@@ -116,6 +117,8 @@ static int take(struct policy *policy, const char *option, char **words, int lef
   else if (strcmp(name, "pin") == 0) add(policy, PIN, NULL, first);
   else if (strcmp(name, "hide") == 0) add(policy, HIDE, NULL, absolute(first));
   else if (strcmp(name, "limit") == 0) add_limit(policy, first, second);
+  else if (strcmp(name, "memory") == 0) policy->memory = number(first);
+  else if (strcmp(name, "disk") == 0) policy->disk = number(first);
   else if (strcmp(name, "group") == 0) policy->group = absolute(first);
   else if (strcmp(name, "terminal") == 0) policy->terminal = true;
   else if (strcmp(name, "locked") == 0) policy->lock = choice(first, "inside", "alone") ? LOCK_ALONE : LOCK_INSIDE;

@@ -20,6 +20,8 @@
  *                               as --shield
  *   --hide PATH                 inside: an empty thing in its place; left out where it does not exist
  *   --limit NAME VALUE          as setrlimit(2): cpu, fsize, data, nproc, nofile
+ *   --memory BYTES              of all processes together; looked at a few times a second (watch.h)
+ *   --disk BYTES                by which the disks that the command can write may lose free room while it runs
  *   --group PATH                a control group (v2) to join
  *   --locked inside|alone       no walls of our own: within those of bubblewrap, or none at all (locked.h)
  *   --folder PATH               inside: where the command starts
@@ -70,6 +72,7 @@ struct policy {
   bool workspace_writable;
   const char *overlay; /* NULL: none */
   const char *group;
+  unsigned long memory, disk; /* 0: no limit */
   const char *folder;
   struct entry entries[ENTRIES_MAX];
   int entry_count;
