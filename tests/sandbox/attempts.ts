@@ -2,7 +2,8 @@
  * Ways out of a sandbox. Each is a command that exits with 0 when it got what it must not get.
  *
  * In the words: {W} the workspace, {S} the folder around it, {H} the home, {D} the node's data directory, {A} the
- * program of the folder `attempt`, {PORT} {ABSTRACT} {SHM} {PID} others' port, socket, memory and process.
+ * program of the folder `attempt`, {PORT} {ABSTRACT} {SHM} {MEMORY} {PID} others' port, socket, memory (System V, POSIX)
+ * and process, {X} and {BUS} the sockets of a display and of a bus.
  */
 
 /** Who gets through when nothing confines: everybody, root alone, or nobody for certain, for it hangs on the machine. */
@@ -102,7 +103,11 @@ const reaching: readonly Attempt[] = [
   { ...call("port", "everybody", "{PORT}"), optional: false },
   { ...call("abstract socket", "everybody", "{ABSTRACT}"), optional: false },
   { ...call("named socket", "everybody", "{D}/operone.sock"), optional: false },
+  { ...call("named socket", "everybody", "{X}"), name: "reach the display (X11)", optional: false },
+  { ...call("abstract socket", "everybody", "{X}"), name: "reach it by its abstract name", optional: false },
+  { ...call("named socket", "everybody", "{BUS}"), name: "reach the bus (D-Bus)", optional: false },
   call("shared memory", "everybody", "{SHM}"),
+  sh("read another's shared memory", "cat {MEMORY}"),
   { ...call("inherited", "nobody"), optional: false },
 ];
 

@@ -202,6 +202,7 @@ class Others {
       Bun.listen({ unix: join(dataDirectory, "operone.sock"), socket }),
     ];
     chmodSync(join(dataDirectory, "operone.sock"), 0o777);
+    const desktop = Desktop.open(abstractName, socket);
     const waiting = Bun.spawn([...argv], { cwd: "/", stdio: ["pipe", "ignore", "ignore"] });
     const memory = /\d+/.exec(await Bun.$`ipcmk -M 4096 -p 0666`.quiet().nothrow().text())?.[0] ?? "0";
     const names = {
@@ -209,12 +210,41 @@ class Others {
       ABSTRACT: abstractName,
       SHM: memory,
       PID: `${waiting.pid}`,
+      ...desktop.names,
     };
     return new Others(names, async () => {
       for (const listener of listeners) listener.stop(true);
+      desktop.close();
       waiting.kill("SIGKILL");
       await waiting.exited;
       await Bun.$`ipcrm -m ${memory}`.quiet().nothrow();
+    });
+  }
+}
+
+/** Where the programs of a person's desktop meet: a display, a bus, and memory that they share. */
+class Desktop {
+  readonly names: Readonly<Record<string, string>>;
+  readonly close: () => void;
+
+  private constructor(names: Readonly<Record<string, string>>, close: () => void) {
+    this.names = names;
+    this.close = close;
+  }
+
+  static open(name: string, socket: Bun.SocketHandler): Desktop {
+    mkdirSync("/tmp/.X11-unix", { recursive: true, mode: 0o1777 });
+    const display = `/tmp/.X11-unix/X-${name}`;
+    const runtime = mkdtempSync("/var/tmp/operone-run-");
+    chmodSync(runtime, 0o755);
+    const bus = join(runtime, "bus");
+    const listeners = [display, `\0${display}`, bus].map((unix) => Bun.listen({ unix, socket }));
+    for (const path of [display, bus]) chmodSync(path, 0o777);
+    const memory = `/dev/shm/${name}`;
+    writeFileSync(memory, "secret", { mode: 0o644 });
+    return new Desktop({ X: display, BUS: bus, MEMORY: memory }, () => {
+      for (const listener of listeners) listener.stop(true);
+      for (const path of [display, memory, runtime]) rmSync(path, { recursive: true, force: true });
     });
   }
 }
