@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { meshMeasurements } from "./mesh.ts";
 import { compare, median, type Row } from "./rounds.ts";
+import { sessionMeasurements } from "./sessions.ts";
 import { rawClient, requestText } from "./socket.ts";
 import { store } from "./store.ts";
 import {
@@ -229,6 +230,7 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   cli: commandLine,
   run: shellRun,
   output,
+  ...sessionMeasurements,
   store,
   ...meshMeasurements,
 };
