@@ -115,8 +115,15 @@ test("a call that carries nothing may do nothing, and one without claims is refu
   for (const claims of [undefined, null, {}, { sets: [owner] }, "owner"]) {
     expect(() => readClaims(claims)).toThrow(expect.objectContaining({ code: "invalid_input" }));
   }
-  const claims = claimsFor(pi, { caller: agent, sets: [], hops: 3 }, "1");
+  const claims = { ...claimsFor(pi, { caller: agent, sets: [] }, "1"), hops: 3 };
   expect(() => readClaims(claims)).toThrow(expect.objectContaining({ code: "invalid_input" }));
+});
+
+test("a call goes over two nodes and no further", () => {
+  const call = { caller: agent, sets: [] };
+  expect(claimsFor(pi, call, "1").hops).toBe(1);
+  expect(claimsFor(pi, { ...call, hops: 1 }, "1").hops).toBe(2);
+  expect(() => claimsFor(pi, { ...call, hops: 2 }, "1")).toThrow(/has come over 2 nodes/);
 });
 
 test("whatever is carried, nothing is allowed that the sending node's role and this node's cap do not allow", () => {

@@ -46,16 +46,28 @@ const Claims = v.object({
 });
 export type Claims = v.InferOutput<typeof Claims>;
 
-/** The claims of a call of this node, for that one: of each set only what is meant for it. */
+/**
+ * The claims of a call of this node, for that one: of each set only what is meant for it. Grants that were carried here
+ * are for this node alone, so an onward call is allowed by sets of owners only.
+ *
+ * @param call with the nodes that it has come over before
+ * @throws OperoneError `forbidden` for a call that has come over too many
+ */
 export function claimsFor(
   target: RouteTarget,
   {
     caller,
     sets,
-    hops = 1,
+    hops = 0,
   }: { readonly caller: Caller; readonly sets: readonly GrantSet[]; readonly hops?: number },
   version: string,
 ): Claims {
+  if (hops >= hopsMax) {
+    throw new OperoneError(
+      "forbidden",
+      `The call has come over ${hops} nodes, and goes over no more; ask a node that is nearer to ${target.peerId}`,
+    );
+  }
   return {
     version,
     caller: { kind: caller.kind, id: cut(caller.id), name: cut(caller.name) },
@@ -64,7 +76,7 @@ export function claimsFor(
       owner,
       grants: grants.filter((grant) => isMeantFor(target, grant)).map(carried),
     })),
-    hops,
+    hops: hops + 1,
   };
 }
 

@@ -110,7 +110,7 @@ export class PeerCalls implements OperationClient {
     const claims = readClaims(value);
     this.#peerVersion = `version ${claims.version}`;
     const { caller, sets } = judged(claims, sender, view.permissions);
-    return { caller, sets, sharedBy: `mesh ${peerId}`, signal: this.#rights.signal };
+    return { caller, sets, hops: claims.hops, sharedBy: `mesh ${peerId}`, signal: this.#rights.signal };
   }
 
   /** A verb that this version does not have is told apart from a thing that is not there. */

@@ -22,6 +22,8 @@ export interface Call {
   readonly callId?: string;
   /** Node selector; absent means here. */
   readonly node?: string;
+  /** Nodes that it has come over; absent: none. */
+  readonly hops?: number;
   /** Repeating a write with the same key within 10 minutes gives the first answer again and runs nothing. */
   readonly idempotencyKey?: string;
   /** For operations that take bytes. */

@@ -39,6 +39,18 @@ const operations: readonly Operation[] = [
   }),
   define({ ...base, name: "save", effect: "write", run: (_, { word }) => word }),
   define({ ...base, name: "kill", effect: "destroy", run: (_, { word }) => word }),
+  define({
+    ...base,
+    name: "passes-on",
+    effect: "read",
+    surfaces: ["http", "mesh"],
+    input: v.strictObject({ operation: v.string(), to: v.optional(v.string()) }),
+    run: async (_, { operation, to }, context) => {
+      const onward = { operation: `t.${operation}`, input: {}, ...(to === undefined ? {} : { node: to }) };
+      const answer = await context.call(onward);
+      return answer.gives === "value" ? String(answer.value) : answer.gives;
+    },
+  }),
   define({ ...base, name: "hidden", effect: "read", surfaces: ["cli"], run: () => "x" }),
   define({ ...base, name: "far", effect: "read", surfaces: ["http", "mesh"], run: () => "from here" }),
   define({ ...base, name: "far-save", effect: "write", surfaces: ["mesh"], run: (_, { word }) => word }),

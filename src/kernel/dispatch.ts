@@ -3,10 +3,9 @@
  * scope -> ask (the deadline waits) -> module ready -> intent -> run -> output -> audit.
  */
 import * as v from "valibot";
-import { answerOf, checkedMessages, invalidInput, nothing, type Performance } from "./answer.ts";
+import { answerOf, invalidInput, type Performance } from "./answer.ts";
 import {
   type AuthorityContext,
-  authorityOf,
   decide,
   forbidden,
   forbids,
@@ -16,9 +15,10 @@ import {
 } from "./authority.ts";
 import { type Answer, type Call, waitingForPerson } from "./call.ts";
 import { OperoneError } from "./error.ts";
+import { HandlerContext } from "./handler-context.ts";
 import { type Idempotency, idempotency } from "./idempotency.ts";
 import type { ModuleState } from "./module.ts";
-import type { Awaitable, CallContext } from "./operation.ts";
+import type { Awaitable } from "./operation.ts";
 import type { Clock, Journal, Log, Policy, Random, Router, RouteTarget } from "./ports.ts";
 import { Admitted, createRecorder, type Recorder } from "./recorder.ts";
 import { failureOf, InFlight } from "./running.ts";
@@ -77,9 +77,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const counts = statistics();
   const inFlight = new InFlight(limits);
   const recorder = createRecorder(options, counts);
-  const engine = { options, limits, recorder, keys: idempotency(clock) };
   let closed = false;
-  return {
+  const dispatcher: Dispatcher = {
     statistics: counts,
     callsInFlight: () => inFlight.size,
     async call(call) {
@@ -106,6 +105,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     drained: () => inFlight.drained(),
     abortAll: () => inFlight.abortAll(stopping()),
   };
+  const engine = { options, limits, recorder, keys: idempotency(clock), call: dispatcher.call };
+  return dispatcher;
 }
 
 function stopping(): OperoneError {
@@ -113,6 +114,8 @@ function stopping(): OperoneError {
 }
 
 interface Engine {
+  /** For what a handler calls. */
+  readonly call: Dispatcher["call"];
   readonly options: DispatcherOptions;
   readonly limits: DispatchLimits;
   readonly recorder: Recorder;
@@ -227,53 +230,8 @@ async function perform(engine: Engine, admitted: Admitted, asked: readonly Scope
   const { options, limits, recorder } = engine;
   const finish = (failure: OperoneError | undefined) => recorder.finish(admitted, failure);
   return answerOf({ operation, run, finish, clock: options.clock, log: options.log, limits }, () =>
-    operation.run(module.state, admitted.input, new Context(admitted, asked)),
+    operation.run(module.state, admitted.input, new HandlerContext(admitted, asked, engine.call)),
   );
-}
-
-/** Made part by part, when the handler asks: most look at one or two of these. */
-class Context implements CallContext {
-  readonly #admitted: Admitted;
-  readonly #approved: readonly ScopeRequest[];
-  readonly progress: CallContext["progress"];
-
-  constructor(admitted: Admitted, approved: readonly ScopeRequest[]) {
-    this.#admitted = admitted;
-    this.#approved = approved;
-    this.progress = (progress) => admitted.call.onProgress?.(progress);
-  }
-
-  get callId() {
-    return this.#admitted.run.callId;
-  }
-
-  get caller() {
-    return this.#admitted.call.caller;
-  }
-
-  get sharedBy() {
-    return this.#admitted.call.sharedBy;
-  }
-
-  get authority() {
-    return authorityOf({ ...this.#admitted.authority, approved: this.#approved });
-  }
-
-  get signal() {
-    return this.#admitted.run.signal;
-  }
-
-  get revoked() {
-    return this.#admitted.call.revoked;
-  }
-
-  get bytes() {
-    return this.#admitted.call.bytes ?? nothing();
-  }
-
-  get messages() {
-    return checkedMessages(this.#admitted.operation, this.#admitted.call.messages);
-  }
 }
 
 async function askFor(engine: Engine, admitted: Admitted, requests: readonly ScopeRequest[]): Promise<void> {

@@ -22,6 +22,7 @@
 import * as v from "valibot";
 import type { Authority, Caller, Rights, ScopeRequest } from "./authority.ts";
 import type { ByteText } from "./byte-text.ts";
+import type { Answer } from "./call.ts";
 import { type ErrorCode, OperoneError } from "./error.ts";
 
 export type Effect = "read" | "write" | "destroy";
@@ -39,6 +40,19 @@ export interface Progress {
   readonly note?: string;
 }
 
+/** An operation that a handler calls on behalf of its own caller. */
+export interface OnwardCall {
+  /** An operation's id; it must be there on the surface of the handler's own call. */
+  readonly operation: string;
+  readonly input: unknown;
+  /** Node selector; absent means here. */
+  readonly node?: string;
+  readonly bytes?: AsyncIterable<Uint8Array>;
+  /** Ends it earlier than the handler's own call. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
 /** What a handler knows about its call. */
 export interface CallContext<Message = unknown> {
   readonly callId: string;
@@ -51,6 +65,13 @@ export interface CallContext<Message = unknown> {
   /** Aborted when the caller's credential ends, for work that goes on after the call. Absent: nobody here can tell. */
   readonly revoked: AbortSignal | undefined;
   progress(progress: Progress): void;
+  /**
+   * Calls an operation as this call's own caller, with this call's rights and no more; it ends when this call does,
+   * and has an audit of its own. What was approved for this call is not approved for that one.
+   *
+   * @throws OperoneError of that operation; `forbidden` for a call that has come over two nodes already
+   */
+  call(onward: OnwardCall): Promise<Answer>;
   /** The bytes that came with the call; empty unless the operation takes bytes. Read once. */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** The validated messages of the caller; empty unless the operation takes messages. Read once. */

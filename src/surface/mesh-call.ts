@@ -14,6 +14,8 @@ export interface MeshIdentity {
   readonly sets: readonly GrantSet[];
   /** Whose share of the calls in flight it uses. */
   readonly sharedBy?: string;
+  /** Nodes that the call has come over, with the peer. */
+  readonly hops?: number;
   /** Aborted when the peer or its caller loses its rights. */
   readonly signal?: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function callOf(
   onProgress: (progress: Progress) => void,
 ): Promise<OpenedCall> {
   const { operation, input, callId, deadlineMs, idempotencyKey, claims } = request;
-  const { caller, sets, sharedBy, signal } = await options.identityOf(claims);
+  const { caller, sets, sharedBy, hops, signal } = await options.identityOf(claims);
   if (callId !== undefined) seen.add(`${caller.kind} ${caller.id} ${callId}`, callId);
   const controller = new AbortController();
   const abort = (reason: OperoneError) => controller.abort(reason);
@@ -74,6 +76,7 @@ export async function callOf(
       sets,
       signal: controller.signal,
       ...(sharedBy === undefined ? {} : { sharedBy }),
+      ...(hops === undefined ? {} : { hops }),
       ...(signal === undefined ? {} : { revoked: signal }),
       ...(callId === undefined ? {} : { callId }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
