@@ -115,6 +115,8 @@ export interface FurtherCall {
 export interface CliHints {
   /** Input keys taken by position. The last may be an array: it takes all remaining words, and all after `--`. */
   readonly positional?: readonly string[];
+  /** Input keys that are paths of files: a relative one is completed where the person is, and `NODE:` may stand in front. */
+  readonly paths?: readonly string[];
   /** Shorter spellings, as words: `["status"]`, `["token create"]`. */
   readonly alias?: readonly string[];
   /** Text for people instead of JSON; `--json` always gives the plain value. */

@@ -15,6 +15,7 @@ export interface ProcessIo {
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly stdout: Writer;
   readonly stderr: Writer;
+  readonly workingDirectory: string;
   readonly isTty: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly columns: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -30,6 +31,7 @@ export function processIo(signal: AbortSignal): ProcessIo {
     stdin: stdinChunks(),
     stdout: writer(process.stdout),
     stderr: writer(process.stderr),
+    workingDirectory: process.cwd(),
     isTty: {
       stdin: process.stdin.isTTY === true,
       stdout: process.stdout.isTTY === true,

@@ -21,6 +21,8 @@ export interface CliIo {
   readonly stdout: CliWriter;
   readonly stderr: CliWriter;
   readonly isTty: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  /** Where the person is: an absolute path of this system. Absent: nowhere, and paths stay as they are typed. */
+  readonly workingDirectory?: string;
   /** Width of the terminal in cells; of no meaning where stdout is none. */
   readonly columns: number;
   /** NO_COLOR and TERM are read from it. */

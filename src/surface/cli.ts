@@ -9,6 +9,7 @@ import { selectsMany } from "../kernel/selector.ts";
 import { inputOf, type ParsedCall, parseArguments } from "./arguments.ts";
 import { answered } from "./cli-answer.ts";
 import { type CliIo, isOutputClosed, progressLine, showsProgress } from "./cli-io.ts";
+import { typedPaths } from "./cli-paths.ts";
 import { type TypedCall, typedCall } from "./cli-terminal.ts";
 import type { ClientCallOptions, OperationClient } from "./client.ts";
 import { type CommandLine, findCommand } from "./commands.ts";
@@ -57,7 +58,10 @@ export async function runCli(options: CliOptions): Promise<number> {
 
 async function callOperation(options: CliOptions, operation: Operation, parsed: ParsedCall): Promise<number> {
   const base = await wholeInput(options.io, operation, parsed.given);
-  return await perform(options, operation, inputOf(operation, parsed, base), parsed.given);
+  const typed = inputOf(operation, parsed, base);
+  const { input, node } = typedPaths(operation, typed, parsed.given.get("node"), options.io.workingDirectory);
+  const given = node === undefined ? parsed.given : new Map(parsed.given).set("node", node);
+  return await perform(options, operation, input, given);
 }
 
 async function perform(
