@@ -15,6 +15,11 @@ function allow(permission: string): Grant {
   return { permission, scope: "*", decision: "allow" };
 }
 
+/** As much as a confined command may have as its workspace: no keys, no settings, nothing that programs obey. */
+function homeFiles(permission: string): Grant {
+  return { permission, scope: { paths: ["~"], hidden: false }, decision: "allow" };
+}
+
 /** A permission that no module of this binary defines allows nothing, so naming it early is harmless. */
 export const roles: Readonly<Record<RoleName, Role>> = {
   observer: {
@@ -24,7 +29,8 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   },
   operator: {
     name: "operator",
-    summary: "Sees the state and the log, and runs confined commands",
+    summary:
+      "Sees the state and the log, runs confined commands, and works on files of the home that are not hidden",
     grants: [
       allow("node.observe"),
       allow("networking.observe"),
@@ -32,6 +38,8 @@ export const roles: Readonly<Record<RoleName, Role>> = {
       allow("shell.run"),
       // It adds nothing to all commands. But a call from another node needs it of this role too.
       allow("shell.script"),
+      homeFiles("fs.read"),
+      homeFiles("fs.write"),
     ],
   },
   admin: {

@@ -14,7 +14,14 @@ import { binary } from "./subject.ts";
 afterAll(cleanUp);
 
 const root = resolve(import.meta.dir, "../..");
-const documents = ["README.md", "docs/access.md", "docs/guide.md", "docs/http.md", "docs/mesh.md"];
+const documents = [
+  "README.md",
+  "docs/access.md",
+  "docs/files.md",
+  "docs/guide.md",
+  "docs/http.md",
+  "docs/mesh.md",
+];
 
 interface Block {
   /** `README.md:12` */

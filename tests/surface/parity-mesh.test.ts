@@ -1,5 +1,9 @@
 /** The laws of parity through a second node: whatever is on the mesh surface runs over there as it would here. */
+
 import { afterAll, beforeAll, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { claimsFor, judged } from "../../modules/networking/claims.ts";
 import type { GrantSet } from "../../src/kernel/authority.ts";
 import type { OperationClient } from "../../src/surface/client.ts";
@@ -11,6 +15,7 @@ import {
   startMeshNode,
 } from "../networking/mesh-node.ts";
 import type { DoorOptions } from "./doors.ts";
+import { keptIn } from "./harmless.ts";
 import {
   assertEqualAnswers,
   proveCancelled,
@@ -38,10 +43,15 @@ beforeAll(async () => {
     ...judgedThere(owner),
     doors,
     numRuns: 3,
+    harmless: keptIn(files),
     failing: new Set(["sample.crash"]),
   };
 });
-afterAll(removeMeshNodes);
+const files = mkdtempSync(join(tmpdir(), "op-"));
+afterAll(async () => {
+  await removeMeshNodes();
+  rmSync(files, { recursive: true });
+});
 
 function claims(sets: readonly GrantSet[]) {
   const { peerId } = there.mesh();

@@ -1,9 +1,10 @@
 /** The laws of parity for the operations in the binary, on a node with all its modules in a folder of its own. */
 import { afterAll, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode } from "../../src/command/node.ts";
+import { keptIn } from "./harmless.ts";
 import { proveExamples, proveForbidden, proveInvalid, proveValid, type Subject } from "./parity.ts";
 import { caller, owner } from "./sample-node.ts";
 
@@ -15,7 +16,9 @@ afterAll(async () => {
 });
 
 const { view } = node.kernel;
-const subject: Subject = { view, caller, owner, numRuns: 12, failing: new Set() };
+const files = join(directory, "files");
+mkdirSync(files);
+const subject: Subject = { view, caller, owner, numRuns: 12, harmless: keptIn(files), failing: new Set() };
 const operations = [...view.table.values()];
 
 test("every example runs, gives what it says, and gives it through every door", async () => {

@@ -18,6 +18,8 @@ export interface Subject {
   readonly numRuns: number;
   /** Doors of another node that lead to this one; absent: this one's own. */
   doors?(sets: readonly GrantSet[]): DoorOptions;
+  /** Another input instead, as valid or invalid as that one: what is made up must not reach what is real. */
+  harmless?(input: unknown, operation: Operation): unknown;
   /** Operations that fail inside on purpose; for any other, `internal` is a defect that the suite has found. */
   readonly failing: ReadonlySet<string>;
 }
@@ -145,8 +147,9 @@ export async function proveCancelled(subject: Subject, operation: string): Promi
 /** For generated valid inputs. */
 export async function proveValid(subject: Subject, operation: Operation): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(attempts(operation, arbitraryOf(operation.input)), (attempt) =>
-      assertEqualAnswers(subject, attempt),
+    fc.asyncProperty(
+      attempts(operation, tamed(subject, operation, arbitraryOf(operation.input))),
+      (attempt) => assertEqualAnswers(subject, attempt),
     ),
     { numRuns: subject.numRuns },
   );
@@ -155,25 +158,28 @@ export async function proveValid(subject: Subject, operation: Operation): Promis
 /** For generated invalid inputs: every door refuses them, and nothing runs. */
 export async function proveInvalid(subject: Subject, operation: Operation): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(attempts(operation, invalidInputs(operation)), async (attempt) => {
-      for (const door of doorsTo(subject)) {
-        if (!door.fits(attempt, operation)) continue;
-        const { code, given } = await door.call(attempt);
-        const expected = operation.surfaces.includes(door.surface) ? "invalid_input" : "not_found";
-        assert.deepEqual(
-          { code, given },
-          { code: expected, given: [] },
-          `${operation.id} through ${door.name}`,
-        );
-      }
-    }),
+    fc.asyncProperty(
+      attempts(operation, tamed(subject, operation, invalidInputs(operation))),
+      async (attempt) => {
+        for (const door of doorsTo(subject)) {
+          if (!door.fits(attempt, operation)) continue;
+          const { code, given } = await door.call(attempt);
+          const expected = operation.surfaces.includes(door.surface) ? "invalid_input" : "not_found";
+          assert.deepEqual(
+            { code, given },
+            { code: expected, given: [] },
+            `${operation.id} through ${door.name}`,
+          );
+        }
+      },
+    ),
     { numRuns: subject.numRuns },
   );
 }
 
 /** Without the permission every door says so, whatever the input is. */
 export async function proveForbidden(subject: Subject, operation: Operation): Promise<void> {
-  const valid = attempts(operation, arbitraryOf(operation.input));
+  const valid = attempts(operation, tamed(subject, operation, arbitraryOf(operation.input)));
   await fc.assert(
     fc.asyncProperty(valid, async (attempt) => {
       for (const door of doorsTo(subject, nobody)) {
@@ -189,6 +195,14 @@ export async function proveForbidden(subject: Subject, operation: Operation): Pr
     }),
     { numRuns: Math.ceil(subject.numRuns / 3) },
   );
+}
+
+function tamed(
+  { harmless }: Subject,
+  operation: Operation,
+  inputs: fc.Arbitrary<unknown>,
+): fc.Arbitrary<unknown> {
+  return harmless === undefined ? inputs : inputs.map((input) => harmless(input, operation));
 }
 
 function attempts(operation: Operation, inputs: fc.Arbitrary<unknown>): fc.Arbitrary<Attempt> {

@@ -105,8 +105,8 @@ const rooms: readonly Room[] = [
   { what: /^bun:sqlite$/, files: /store\.ts$|^src\/platform\//, instead: "Use src/platform/sqlite.ts." },
   {
     what: /^diff$/,
-    files: /^modules\/shell\/text-diff\.ts$/,
-    instead: "Use modules/shell/text-diff.ts.",
+    files: /^modules\/(shell\/text-diff|fs\/editing)\.ts$/,
+    instead: "Use modules/shell/text-diff.ts, or modules/fs/editing.ts.",
   },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },

@@ -1,0 +1,353 @@
+/** The machine's own disk, below one root. Every path is resolved and judged by resolver.ts first. */
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, lstat, mkdir, readdir, rmdir, unlink } from "node:fs/promises";
+import { OperoneError } from "../../../src/kernel/error.ts";
+import type { Access, Backend, ByteRange, Entry, Named, OpenFile, Traits, WriteOptions } from "../backend.ts";
+import { joined } from "../file-path.ts";
+import { isNameText, systemName, textOfName } from "../name-text.ts";
+import { explained } from "../system-error.ts";
+import { entryOf, kindOf } from "./entry-facts.ts";
+import { FileWriter } from "./file-writer.ts";
+import { assertNameHere } from "./host-name.ts";
+import { moveAcross, moveEntry, occupied, syncDirectory } from "./move.ts";
+import { type HeldPlace, linkText, openHeld, orMissing, type SystemPath } from "./place.ts";
+import { type Resolved, Resolver, type ResolverOptions } from "./resolver.ts";
+import { traitsOf } from "./traits.ts";
+
+/** One read. Large enough for the disk's full speed, small enough for many streams at once. */
+const chunkBytes = 256 * 1024;
+/** Entries that are asked for at once, and come in one batch. */
+const batchMax = 256;
+
+export interface LocalOptions extends ResolverOptions {
+  readonly writable: boolean;
+  /** Bytes of that many, for names that nobody can guess. */
+  random(count: number): Uint8Array;
+}
+
+export class LocalBackend implements Backend {
+  readonly kind = "local";
+  readonly #options: LocalOptions;
+  readonly #resolver: Resolver;
+  readonly #writer: FileWriter;
+
+  constructor(options: LocalOptions) {
+    this.#options = options;
+    this.#resolver = new Resolver(options);
+    this.#writer = new FileWriter(options.random);
+  }
+
+  async traits(access: Access, path: string): Promise<Traits> {
+    return await explained("look at", path, async () => {
+      await using found = await this.#directory(access, path);
+      return { ...(await traitsOf(found.place)), writable: this.#options.writable };
+    });
+  }
+
+  async stat(
+    access: Access,
+    path: string,
+    { follow = false }: { readonly follow?: boolean } = {},
+  ): Promise<Entry | undefined> {
+    return await explained("look at", path, async () => {
+      const found = follow
+        ? await this.#resolver.follow(access, path)
+        : await this.#resolver.at(access, path);
+      if (found === undefined) return undefined;
+      await using place = found.place;
+      if (!place.facts.isSymbolicLink()) return entryOf(found.path, place.facts);
+      return await this.#linkEntry(access, found);
+    });
+  }
+
+  async #linkEntry(access: Access, { path, place }: Resolved): Promise<Entry | undefined> {
+    const parent = await this.#resolver.parent(access, path);
+    await using folder = parent.place;
+    const target = await orMissing(() => linkText(folder.child(parent.name)));
+    return target === undefined ? undefined : entryOf(path, place.facts, target);
+  }
+
+  async *list(access: Access, path: string, signal: AbortSignal): AsyncGenerator<readonly Entry[], void> {
+    const found = await explained("list", path, () => this.#directory(access, path));
+    await using held = found;
+    const names = await explained("list", path, () => readdir(held.place.path, { encoding: "buffer" }));
+    for (let at = 0; at < names.length; at += batchMax) {
+      signal.throwIfAborted();
+      const batch = names.slice(at, at + batchMax).map(textOfName);
+      const given = batch.filter((name) => this.#gives(access, joined(held.path, name)));
+      const entries = await explained("list", path, () =>
+        Promise.all(given.map((name) => entryIn(held.place, held.path, name))),
+      );
+      yield entries.filter((entry) => entry !== undefined);
+    }
+  }
+
+  async *names(access: Access, path: string, signal: AbortSignal): AsyncGenerator<readonly Named[], void> {
+    await using held = await explained("list", path, () => this.#directory(access, path));
+    signal.throwIfAborted();
+    const all = await explained("list", path, () => namesIn(held.place));
+    yield all.filter(({ name }) => this.#gives(access, joined(held.path, name)));
+  }
+
+  #gives(access: Access, path: string): boolean {
+    return !this.#resolver.isRefused(path) && access.allows(path);
+  }
+
+  async open(access: Access, path: string): Promise<OpenFile> {
+    return await explained("read", path, async () => {
+      const found = await this.#resolver.follow(access, path);
+      if (found === undefined) throw missing(path);
+      await using place = found.place;
+      const file = await openHeld(place, path);
+      try {
+        const facts = await file.stat({ bigint: true });
+        return openFile(file, entryOf(found.path, facts), facts);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    });
+  }
+
+  async write(
+    access: Access,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options: WriteOptions,
+  ): Promise<Entry> {
+    this.#assertWritable(path);
+    return await explained("write", path, async () => {
+      await using target = await this.#target(access, path);
+      return await this.#writer.write(target, content, options);
+    });
+  }
+
+  async append(
+    access: Access,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options: { readonly ifMatch?: string } = {},
+  ): Promise<Entry> {
+    this.#assertWritable(path);
+    return await explained("append to", path, async () => {
+      await using target = await this.#target(access, path);
+      return await this.#writer.append(target, content, options);
+    });
+  }
+
+  async makeDirectory(
+    access: Access,
+    path: string,
+    { permissions = 0o777 }: { readonly permissions?: number } = {},
+  ): Promise<Entry> {
+    this.#assertWritable(path);
+    return await explained("make", path, async () => {
+      await using parent = await this.#parent(access, path);
+      const { place, name } = parent;
+      await mkdir(place.child(name), permissions);
+      await this.#writer.adopt(place, name);
+      const made = joined(parent.path, name);
+      return entryOf(made, await lstat(place.child(name), { bigint: true }));
+    });
+  }
+
+  async move(
+    access: Access,
+    from: string,
+    to: string,
+    { replace }: { readonly replace: boolean },
+  ): Promise<Entry> {
+    this.#assertWritable(from);
+    return await explained("move", from, async () => {
+      await using source = await this.#parent(access, from);
+      await using target = await this.#parent(access, to);
+      await this.#assertWhole(access, source);
+      const facts = await moveEntry(source, target, replace);
+      return entryOf(joined(target.path, target.name), facts);
+    });
+  }
+
+  async remove(access: Access, path: string): Promise<void> {
+    this.#assertWritable(path);
+    await explained("remove", path, async () => {
+      await using parent = await this.#parent(access, path);
+      const child = parent.place.child(parent.name);
+      const facts = await orMissing(() => lstat(child));
+      if (facts === undefined) throw missing(path);
+      await (facts.isDirectory() ? rmdir(child) : unlink(child));
+    });
+  }
+
+  async assertWhole(access: Access, path: string): Promise<void> {
+    await explained("remove", path, async () => {
+      await using parent = await this.#parent(access, path);
+      await this.#assertWhole(access, parent);
+    });
+  }
+
+  async takeOut(access: Access, path: string, host: string): Promise<Entry> {
+    this.#assertWritable(path);
+    return await explained("remove", path, async () => {
+      await using source = await this.#parent(access, path);
+      const child = source.place.child(source.name);
+      const facts = await orMissing(() => lstat(child, { bigint: true }));
+      if (facts === undefined) throw missing(path);
+      await this.#assertWhole(access, source);
+      await moveAcross(child, host);
+      await syncDirectory(source.place.path);
+      return entryOf(joined(source.path, source.name), facts);
+    });
+  }
+
+  async bringIn(access: Access, host: string, path: string): Promise<Entry> {
+    this.#assertWritable(path);
+    return await explained("restore", path, async () => {
+      await using target = await this.#parent(access, path);
+      const child = target.place.child(target.name);
+      if ((await orMissing(() => lstat(child))) !== undefined) throw occupied(target);
+      await moveAcross(host, child);
+      await syncDirectory(target.place.path);
+      return entryOf(joined(target.path, target.name), await lstat(child, { bigint: true }));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /**
+   * What is moved as a whole must be the caller's as a whole: else what a deny keeps from it would come to where none does.
+   */
+  async #assertWhole(access: Access, { path, place, name }: Parent): Promise<void> {
+    const whole = joined(path, name);
+    if (this.#resolver.holdsRefused(whole)) {
+      throw new OperoneError("forbidden", `"${whole}" holds the node's own files, which stay where they are`);
+    }
+    if (access.unlimited) return;
+    const folders = [{ host: place.child(name), path: whole }];
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      const { host, path: at } = folder;
+      access.check(at);
+      const facts = await orMissing(() => lstat(host));
+      if (facts?.isDirectory() !== true) continue;
+      for (const entry of (await readdir(host, { encoding: "buffer" })).map(textOfName))
+        folders.push({ host: systemName(`${textOf(host)}/${entry}`), path: joined(at, entry) });
+    }
+  }
+
+  /** The directory, and its last name after links: what is really written. */
+  async #target(access: Access, path: string): Promise<Parent> {
+    const parent = await this.#parent(access, path);
+    const facts = await orMissing(() => lstat(parent.place.child(parent.name)));
+    if (facts?.isSymbolicLink() !== true) return parent;
+    await parent[Symbol.asyncDispose]();
+    const found = await this.#resolver.follow(access, path);
+    if (found === undefined) {
+      throw new OperoneError("conflict", `"${path}" is a link to what does not exist; write to its target`);
+    }
+    await found.place[Symbol.asyncDispose]();
+    return await this.#parent(access, found.path);
+  }
+
+  async #parent(access: Access, path: string): Promise<Parent> {
+    const parent = await this.#resolver.parent(access, path);
+    try {
+      assertNameHere(parent.name);
+      if (!isNameText(parent.name)) throw strangeName(parent.name);
+    } catch (error) {
+      await parent.place[Symbol.asyncDispose]();
+      throw error;
+    }
+    return { ...parent, [Symbol.asyncDispose]: () => parent.place[Symbol.asyncDispose]() };
+  }
+
+  async #directory(access: Access, path: string): Promise<Resolved & AsyncDisposable> {
+    const found = await this.#resolver.follow(access, path);
+    if (found === undefined) throw missing(path);
+    const held = { ...found, [Symbol.asyncDispose]: () => found.place[Symbol.asyncDispose]() };
+    if (found.place.facts.isDirectory()) return held;
+    await held[Symbol.asyncDispose]();
+    throw new OperoneError("conflict", `"${path}" is no directory`);
+  }
+
+  #assertWritable(path: string): void {
+    if (this.#options.writable) return;
+    throw new OperoneError("unsupported", `"${path}" lies in what was mounted to be read alone`);
+  }
+}
+
+/** A directory that is held, and a name in it. */
+export type Parent = Resolved & { readonly name: string } & AsyncDisposable;
+
+function missing(path: string): OperoneError {
+  return new OperoneError("not_found", `There is nothing at "${path}"`);
+}
+
+function strangeName(name: string): OperoneError {
+  return new OperoneError(
+    "invalid_input",
+    `${JSON.stringify(name)} spells bytes that are characters; write these instead`,
+  );
+}
+
+function textOf(host: SystemPath): string {
+  return typeof host === "string" ? host : textOfName(host);
+}
+
+/** Undefined: it went away meanwhile. */
+async function entryIn(folder: HeldPlace, path: string, name: string): Promise<Entry | undefined> {
+  const child = folder.child(name);
+  const facts = await orMissing(() => lstat(child, { bigint: true }));
+  if (facts === undefined) return undefined;
+  const target = facts.isSymbolicLink() ? await orMissing(() => linkText(child)) : undefined;
+  return entryOf(joined(path, name), facts, target);
+}
+
+/** What the directory itself tells is enough, unless a name is no text. */
+async function namesIn(folder: HeldPlace): Promise<readonly Named[]> {
+  const found = await readdir(folder.path, { withFileTypes: true });
+  if (!found.some(({ name }) => name.includes("\ufffd") || !isNameText(name)))
+    return found.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+  const names = (await readdir(folder.path, { encoding: "buffer" })).map(textOfName);
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const facts = await orMissing(() => lstat(folder.child(name)));
+      return facts === undefined ? undefined : { name, kind: kindOf(facts) };
+    }),
+  );
+  return all.filter((one) => one !== undefined);
+}
+
+function openFile(file: FileHandle, entry: Entry, facts: BigIntStats): OpenFile {
+  return {
+    entry,
+    read: (signal, range) => chunksOf(file, entry, facts, signal, range),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** Files of which the system does not know the size, as under /proc, are read to their end. */
+async function* chunksOf(
+  file: FileHandle,
+  { path, sizeBytes }: Entry,
+  facts: BigIntStats,
+  signal: AbortSignal,
+  range?: ByteRange,
+): AsyncGenerator<Uint8Array, void> {
+  const isUnknown = sizeBytes === 0 && facts.blocks === 0n;
+  let at = range?.start ?? 0;
+  const end = Math.min(
+    range?.end ?? Number.POSITIVE_INFINITY,
+    isUnknown ? Number.POSITIVE_INFINITY : sizeBytes,
+  );
+  while (at < end) {
+    signal.throwIfAborted();
+    // A new buffer each time: the reader may keep what it was given.
+    const chunk = new Uint8Array(Math.min(chunkBytes, end - at));
+    const { bytesRead } = await explained("read", path, () => file.read(chunk, 0, chunk.length, at));
+    if (bytesRead === 0) {
+      if (isUnknown) return;
+      throw new OperoneError("conflict", `"${path}" became shorter while it was read; read it again`);
+    }
+    at += bytesRead;
+    yield bytesRead === chunk.length ? chunk : chunk.subarray(0, bytesRead);
+  }
+}

@@ -1,0 +1,217 @@
+/** The operations that change files and directories. */
+import * as v from "valibot";
+import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
+import { lines, visible } from "../../src/kernel/plain-text.ts";
+import { sizeText } from "./render.ts";
+import { reading, readRequest, writeRequest, writing } from "./scope.ts";
+import { EntryShape, entryShape, ifMatch, path } from "./shapes.ts";
+import type { FsState } from "./state.ts";
+
+const op = operationsOf<FsState>("fs");
+
+const textLengthMax = 4_000_000;
+const hourMs = 3_600_000;
+
+const base = {
+  effect: "write",
+  needs: [writing],
+  surfaces: ["http", "cli", "mesh", "mcp"],
+  scope: ({ path }: { readonly path: string }) => [writeRequest(path)],
+  errors: ["not_found", "conflict", "precondition_failed", "too_large", "unsupported"],
+} as const;
+
+const text = v.optional(
+  v.pipe(
+    v.string(),
+    v.maxLength(textLengthMax),
+    v.description("What to write, instead of the bytes that come with the call."),
+  ),
+);
+const parents = v.optional(
+  v.pipe(v.boolean(), v.description("Whether to make the directories that are missing.")),
+  false,
+);
+const replace = v.optional(
+  v.pipe(v.boolean(), v.description("Whether what is at the new place may be replaced.")),
+  false,
+);
+
+function contentOf(given: string | undefined, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  if (given === undefined) return bytes;
+  return (async function* () {
+    yield new TextEncoder().encode(given);
+  })();
+}
+
+const written = (entry: v.InferOutput<typeof EntryShape>) =>
+  lines(`${sizeText(entry.sizeBytes)} in ${visible(entry.path)}`);
+
+const write = op({
+  ...base,
+  name: "write",
+  summary: "Write a file as a whole",
+  description:
+    "What was there stays until all of the new bytes are on the disk, whatever happens meanwhile. A link to a file is followed. With ifMatch nothing is written over what somebody else has written since.",
+  takes: "bytes",
+  input: v.strictObject({
+    path,
+    text,
+    mode: v.optional(
+      v.pipe(
+        v.picklist(["any", "create", "replace"]),
+        v.description("create: nothing may be there yet; replace: a file must be there."),
+      ),
+      "any",
+    ),
+    ifMatch,
+    parents,
+  }),
+  output: EntryShape,
+  deadlineMs: hourMs,
+  cli: { positional: ["path"], paths: ["path"], render: written },
+  async run(fs, input, { authority, bytes }) {
+    const place = await fs.writing(authority, input.path);
+    const { makeParents } = await import("./directories.ts");
+    if (input.parents) await makeParents(place);
+    const match = input.ifMatch === undefined ? {} : { ifMatch: input.ifMatch };
+    const content = contentOf(input.text, bytes);
+    const entry = await place.backend.write(place.access, place.path, content, {
+      mode: input.mode,
+      ...match,
+    });
+    return entryShape(entry, place.shown);
+  },
+});
+
+const append = op({
+  ...base,
+  name: "append",
+  summary: "Write at the end of a file",
+  description:
+    "A file that is not there is made. When the rest does not come, what came of it is taken back.",
+  takes: "bytes",
+  input: v.strictObject({ path, text, ifMatch }),
+  output: EntryShape,
+  deadlineMs: hourMs,
+  cli: { positional: ["path"], paths: ["path"], render: written },
+  async run(fs, input, { authority, bytes }) {
+    const place = await fs.writing(authority, input.path);
+    const match = input.ifMatch === undefined ? {} : { ifMatch: input.ifMatch };
+    const entry = await place.backend.append(place.access, place.path, contentOf(input.text, bytes), match);
+    return entryShape(entry, place.shown);
+  },
+});
+
+const edit = op({
+  ...base,
+  name: "edit",
+  summary: "Replace exact pieces of a text file",
+  description:
+    "Each edit names a text that is in the file once, or says all; they are made one after the other, and nothing is written unless every one fits. The answer is the difference as a unified diff. Ends of lines stay as the file has them.",
+  needs: [reading, writing],
+  scope: ({ path }) => [readRequest(path), writeRequest(path)],
+  input: v.strictObject({
+    path,
+    edits: v.pipe(
+      v.array(
+        v.strictObject({
+          old: v.pipe(v.string(), v.nonEmpty(), v.maxLength(textLengthMax)),
+          new: v.pipe(v.string(), v.maxLength(textLengthMax)),
+          all: v.optional(v.boolean()),
+        }),
+      ),
+      v.minLength(1),
+      v.maxLength(1_000),
+      v.description(
+        "Each replaces old, which is in the file once, by new; all says that it may be there more often.",
+      ),
+    ),
+    ifMatch,
+    dryRun: v.optional(v.pipe(v.boolean(), v.description("Only tell the difference.")), false),
+  }),
+  output: v.strictObject({
+    path: v.string(),
+    replaced: v.number(),
+    diff: v.string(),
+    written: v.boolean(),
+    etag: v.optional(v.string()),
+  }),
+  errors: ["not_found", "conflict", "precondition_failed", "too_large", "unsupported_media"],
+  cli: { positional: ["path"], paths: ["path"], render: ({ diff }) => ({ stdout: diff }) },
+  async run(fs, { path, ...input }, { authority, signal }) {
+    const { edited } = await import("./editing.ts");
+    return edited(await fs.reading(authority, path), await fs.writing(authority, path), input, signal);
+  },
+});
+
+const mkdir = op({
+  ...base,
+  name: "mkdir",
+  summary: "Make a directory",
+  input: v.strictObject({ path, parents }),
+  output: EntryShape,
+  cli: { positional: ["path"], paths: ["path"], render: ({ path }) => lines(visible(path)) },
+  async run(fs, { path, parents }, { authority }) {
+    const place = await fs.writing(authority, path);
+    const { makeDirectory } = await import("./directories.ts");
+    return entryShape(await makeDirectory(place, parents), place.shown);
+  },
+});
+
+const places = {
+  from: path,
+  to: path,
+  replace,
+} as const;
+
+const move = op({
+  ...base,
+  name: "move",
+  summary: "Move or rename a file or a directory",
+  description: "To another file system by a copy, after which the original goes. A link is moved itself.",
+  needs: [reading, writing],
+  scope: ({ from, to }) => [readRequest(from), writeRequest(from), writeRequest(to)],
+  input: v.strictObject(places),
+  output: EntryShape,
+  deadlineMs: hourMs,
+  cli: { positional: ["from", "to"], paths: ["from", "to"], render: ({ path }) => lines(visible(path)) },
+  async run(fs, { from, to, replace }, { authority, signal, progress }) {
+    const { moved } = await import("./moving.ts");
+    const source = { reading: await fs.reading(authority, from), writing: await fs.writing(authority, from) };
+    return moved(source, await fs.writing(authority, to), { replace, signal, progress });
+  },
+});
+
+const copy = op({
+  ...base,
+  name: "copy",
+  summary: "Copy a file, or a directory with all that is in it",
+  description:
+    "Times and modes of files are kept; links, pipes and devices are left out and named. What fails in a directory is named too, and the rest goes on. With replace a directory is copied into one that is there.",
+  needs: [reading, writing],
+  scope: ({ from, to }) => [readRequest(from), writeRequest(to)],
+  input: v.strictObject(places),
+  output: v.strictObject({
+    files: v.number(),
+    directories: v.number(),
+    bytes: v.number(),
+    left: v.array(v.strictObject({ path: v.string(), why: v.string() })),
+  }),
+  deadlineMs: hourMs,
+  cli: {
+    positional: ["from", "to"],
+    paths: ["from", "to"],
+    render: ({ files, bytes, left }) => ({
+      stdout: `${files} files, ${sizeText(bytes)}\n`,
+      stderr: left.map(({ path, why }) => `operone: left out ${visible(path)}: ${visible(why)}\n`).join(""),
+    }),
+  },
+  async run(fs, { from, to, replace }, { authority, signal, progress }) {
+    const { transfer } = await import("./transfer.ts");
+    const [source, target] = [await fs.reading(authority, from), await fs.writing(authority, to)];
+    const done = await transfer(source, target, { mode: replace ? "any" : "create", signal, progress });
+    return { ...done, left: [...done.left] };
+  },
+});
+
+export const writeOperations: readonly Operation<FsState>[] = [write, append, edit, mkdir, move, copy];

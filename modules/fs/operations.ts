@@ -1,0 +1,14 @@
+/** Every operation of fs. */
+import type { Operation } from "../../src/kernel/operation.ts";
+import { lookOperations } from "./operations-look.ts";
+import { readOperations } from "./operations-read.ts";
+import { trashOperations } from "./operations-trash.ts";
+import { writeOperations } from "./operations-write.ts";
+import type { FsState } from "./state.ts";
+
+export const operations: readonly Operation<FsState>[] = [
+  ...lookOperations,
+  ...readOperations,
+  ...writeOperations,
+  ...trashOperations,
+];

@@ -1,0 +1,43 @@
+/** What the operations of fs work on. */
+import type { Authority } from "../../src/kernel/authority.ts";
+import { OperoneError } from "../../src/kernel/error.ts";
+import type { Entry } from "./backend.ts";
+import { reading, writing } from "./scope.ts";
+import type { Trash } from "./trash.ts";
+import type { FileTree, Place } from "./tree.ts";
+
+export class FsState {
+  readonly tree: FileTree;
+  readonly trash: Trash;
+
+  constructor(tree: FileTree, trash: Trash) {
+    this.tree = tree;
+    this.trash = trash;
+  }
+
+  /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not */
+  reading(authority: Authority, path: string): Promise<Place> {
+    return this.tree.place(authority, reading, path);
+  }
+
+  /** @throws OperoneError as `reading` */
+  writing(authority: Authority, path: string): Promise<Place> {
+    return this.tree.place(authority, writing, path);
+  }
+}
+
+/** What is there, links followed. @throws OperoneError `not_found` */
+export async function entryAt(place: Place): Promise<Entry> {
+  return await found(place, true);
+}
+
+/** What is there, a link being one. @throws OperoneError `not_found` */
+export async function entryWhole(place: Place): Promise<Entry> {
+  return await found(place, false);
+}
+
+async function found(place: Place, follow: boolean): Promise<Entry> {
+  const entry = await place.backend.stat(place.access, place.path, { follow });
+  if (entry !== undefined) return entry;
+  throw new OperoneError("not_found", `There is nothing at "${place.shown(place.path)}"`);
+}

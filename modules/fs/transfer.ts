@@ -1,0 +1,122 @@
+/** Copies files and directories from one place to another, whatever holds them. */
+import { OperoneError } from "../../src/kernel/error.ts";
+import type { Progress } from "../../src/kernel/operation.ts";
+import type { WriteMode } from "./backend.ts";
+import { isWithin, joined } from "./file-path.ts";
+import { byteProgress } from "./progress-steps.ts";
+import { entryAt } from "./state.ts";
+import type { Place } from "./tree.ts";
+import { type Walked, walk } from "./walk.ts";
+
+/** Of what could not be copied; more are counted and not named. */
+const failuresMax = 100;
+
+export interface TransferOptions {
+  readonly mode: WriteMode;
+  readonly signal: AbortSignal;
+  progress(progress: Progress): void;
+}
+
+export interface Transferred {
+  readonly files: number;
+  readonly directories: number;
+  readonly bytes: number;
+  /** What was not copied, and why: links and devices, and what failed in a directory. */
+  readonly left: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** @throws OperoneError for a file that cannot be copied, and for a directory that would lie in itself */
+export async function transfer(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
+  const source = await entryAt(from);
+  if (source.kind === "directory") return await directory(from, to, options);
+  const copier = new Copier(options);
+  await copier.file(from, to);
+  return copier.result();
+}
+
+class Copier {
+  readonly #options: TransferOptions;
+  readonly #told: (done: number) => void;
+  readonly #left: { path: string; why: string }[] = [];
+  #files = 0;
+  #directories = 0;
+  #bytes = 0;
+
+  constructor(options: TransferOptions) {
+    this.#options = options;
+    this.#told = byteProgress(options.progress);
+  }
+
+  async file(from: Place, to: Place): Promise<void> {
+    const { signal, mode } = this.#options;
+    await using file = await from.backend.open(from.access, from.path);
+    const { modifiedMs, mode: permissions } = file.entry;
+    const content = this.#counted(file.read(signal));
+    await to.backend.write(to.access, to.path, content, {
+      mode,
+      modifiedMs,
+      ...(permissions === undefined ? {} : { permissions: permissions & 0o777 }),
+    });
+    this.#files += 1;
+  }
+
+  async make(to: Place): Promise<void> {
+    const there = await to.backend.stat(to.access, to.path, { follow: true });
+    if (there?.kind === "directory") return;
+    await to.backend.makeDirectory(to.access, to.path);
+    this.#directories += 1;
+  }
+
+  left(path: string, why: string): void {
+    if (this.#left.length < failuresMax) this.#left.push({ path, why });
+  }
+
+  result(): Transferred {
+    return { files: this.#files, directories: this.#directories, bytes: this.#bytes, left: this.#left };
+  }
+
+  async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    for await (const chunk of chunks) {
+      this.#bytes += chunk.length;
+      this.#told(this.#bytes);
+      yield chunk;
+    }
+  }
+}
+
+async function directory(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
+  if (from.backend === to.backend && isWithin(to.path, from.path)) {
+    throw new OperoneError(
+      "conflict",
+      `"${to.shown(to.path)}" lies in "${from.shown(from.path)}", so it cannot take a copy of it; choose a place outside`,
+    );
+  }
+  if (options.mode === "create" && (await to.backend.stat(to.access, to.path)) !== undefined) {
+    throw new OperoneError(
+      "conflict",
+      `Something is at "${to.shown(to.path)}" already; choose another name, or say replace to copy into it`,
+    );
+  }
+  const copier = new Copier(options);
+  await copier.make(to);
+  for await (const one of walk(from, { signal: options.signal })) {
+    await copyOne(copier, from, to, one).catch((error: unknown) => {
+      if (options.signal.aborted) throw error;
+      copier.left(from.shown(one.path), error instanceof Error ? error.message : String(error));
+    });
+  }
+  return copier.result();
+}
+
+async function copyOne(
+  copier: Copier,
+  from: Place,
+  to: Place,
+  { path, relative, kind }: Walked,
+): Promise<void> {
+  const source = { ...from, path };
+  const target = { ...to, path: joined(to.path, relative) };
+  if (kind === "directory") await copier.make(target);
+  else if (kind === "file") await copier.file(source, target);
+  else copier.left(from.shown(path), kind === "link" ? "links are not copied" : "it is no file");
+}

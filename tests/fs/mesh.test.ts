@@ -1,0 +1,98 @@
+/** Files of another node: the same operations, within what both sides and the caller's own grants allow. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  connected,
+  joinMesh,
+  type MeshNode,
+  removeMeshNodes,
+  startMeshNode,
+} from "../networking/mesh-node.ts";
+
+// Nothing takes so long; a busy machine must not make a difference.
+setDefaultTimeout(60_000);
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-far-")));
+const node = "there";
+let here: MeshNode;
+let there: MeshNode;
+beforeAll(async () => {
+  mkdirSync(join(folder, "open"));
+  mkdirSync(join(folder, "shut"));
+  writeFileSync(join(folder, "open/list"), "buy milk\n");
+  writeFileSync(join(folder, "shut/secret"), "secret");
+  [here, there] = await Promise.all([startMeshNode({ name: "here" }), startMeshNode({ name: "there" })]);
+  await joinMesh(there, here);
+  await connected(here, there);
+  await allow("admin");
+});
+afterAll(async () => {
+  await removeMeshNodes();
+  rmSync(folder, { recursive: true });
+});
+
+async function allow(role: string): Promise<void> {
+  const change = { peer: here.mesh().peerId, role };
+  await there.given("networking.role", change).catch((error) => {
+    if (error.code !== "conflict") throw error;
+  });
+  await there.given("networking.allow", { role });
+}
+
+const at = (name: string) => join(folder, name);
+
+test("a file of another node is read, written, edited and removed as one of here", async () => {
+  expect(await here.given("fs.read", { path: at("open/list") }, { node })).toMatchObject({
+    text: "buy milk\n",
+  });
+  const bytes = (async function* () {
+    for (let part = 0; part < 40; part++) yield Buffer.alloc(100_000, part);
+  })();
+  expect(await here.given("fs.write", { path: at("open/large") }, { node, bytes })).toMatchObject({
+    sizeBytes: 4_000_000,
+  });
+  const answer = await here.call("fs.content", { path: at("open/large") }, { node });
+  if (answer.gives !== "bytes") throw new Error(answer.gives);
+  const part = Buffer.concat(await Array.fromAsync(answer.bytes.open({ start: 99_999, end: 100_001 })));
+  expect([...part]).toEqual([0, 1]);
+  const edits = [{ old: "milk", new: "oat milk" }];
+  expect(await here.given("fs.edit", { path: at("open/list"), edits }, { node })).toMatchObject({
+    written: true,
+  });
+  expect(readFileSync(at("open/list"), "utf8")).toBe("buy oat milk\n");
+  const removed = (await here.given("fs.remove", { path: at("open/large") }, { node })) as { trash: string };
+  expect(await here.given("fs.restore", { id: removed.trash }, { node })).toMatchObject({
+    path: at("open/large"),
+  });
+});
+
+test("a token reaches there what its grants name for that node, and nothing beside", async () => {
+  const scope = JSON.stringify({ paths: [at("open")] });
+  const token = await here.token({ name: "far", grant: [`fs.read=${scope}`], nodes: ["there"] });
+  const asked = { node, token };
+  expect(await here.given("fs.read", { path: at("open/list") }, asked)).toMatchObject({ lines: 1 });
+  for (const path of [at("shut/secret"), "/etc/passwd", folder])
+    expect((await here.refused("fs.read", { path }, asked)).code).toBe("forbidden");
+  expect((await here.refused("fs.write", { path: at("open/x"), text: "x" }, asked)).code).toBe("forbidden");
+  // The same right counts nothing on the node that made it.
+  expect((await here.refused("fs.read", { path: at("open/list") }, { token })).code).toBe("forbidden");
+});
+
+test("a node that is an operator there has the files of the home that are not hidden, and no more", async () => {
+  await allow("operator");
+  for (const path of [at("open/list"), "/etc/passwd", join(homedir(), ".ssh/id_ed25519"), "~/.bashrc"])
+    expect([path, (await here.refused("fs.read", { path }, { node })).code]).toEqual([path, "forbidden"]);
+  await here.given("fs.list", { path: "~" }, { node });
+  await allow("observer");
+  expect((await here.refused("fs.list", { path: "~" }, { node })).code).toBe("forbidden");
+  await allow("admin");
+});
+
+test("the keys of another node are nobody's, not even for an admin", async () => {
+  for (const name of ["owner.token", "node.key", ""])
+    expect((await here.refused("fs.list", { path: join(there.directory, name) }, { node })).code).toBe(
+      "forbidden",
+    );
+});
