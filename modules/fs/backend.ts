@@ -134,6 +134,8 @@ export interface Backend extends AsyncDisposable {
   move(access: Access, from: string, to: string, options: { readonly replace: boolean }): Promise<Entry>;
   /** A file, a link, or an empty directory. @throws OperoneError `not_found`, `conflict` (not empty) */
   remove(access: Access, path: string): Promise<void>;
+  /** SHA-256 in hexadecimal digits, of the file or of its beginning: where the bytes are, so that they need not travel. */
+  hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string>;
   /**
    * Whether a directory may be moved or removed as a whole.
    *

@@ -7,7 +7,7 @@ export type HashAlgorithm = "sha256" | "sha512" | "sha1" | "md5" | "blake2b256";
 
 export async function hashed(
   { backend, access, path, shown }: Place,
-  algorithm: HashAlgorithm,
+  { algorithm, firstBytes }: { readonly algorithm: HashAlgorithm; readonly firstBytes?: number | undefined },
   signal: AbortSignal,
   progress: (progress: Progress) => void,
 ) {
@@ -16,7 +16,8 @@ export async function hashed(
   const told = byteProgress(progress);
   const hasher = new Bun.CryptoHasher(algorithm);
   let done = 0;
-  for await (const chunk of file.read(signal)) {
+  const range = firstBytes === undefined ? undefined : { start: 0, end: Math.min(firstBytes, sizeBytes) };
+  for await (const chunk of file.read(signal, range)) {
     hasher.update(chunk);
     done += chunk.length;
     told(done, sizeBytes);

@@ -170,6 +170,14 @@ const hash = op({
       v.pipe(v.picklist(["sha256", "sha512", "sha1", "md5", "blake2b256"]), v.description("Which hash.")),
       "sha256",
     ),
+    firstBytes: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(0),
+        v.description("Only of so many bytes at its beginning."),
+      ),
+    ),
   }),
   output: v.strictObject({
     path: v.string(),
@@ -180,8 +188,8 @@ const hash = op({
   }),
   deadlineMs: 3_600_000,
   cli: { positional: ["path"], paths: ["path"], render: ({ hash, path }) => lines(`${hash}  ${path}`) },
-  run: async (fs, { path, algorithm }, { authority, signal, progress }) =>
-    (await import("./hash.ts")).hashed(await fs.reading(authority, path), algorithm, signal, progress),
+  run: async (fs, { path, ...asked }, { authority, signal, progress }) =>
+    (await import("./hash.ts")).hashed(await fs.reading(authority, path), asked, signal, progress),
 });
 
 export const lookOperations: readonly Operation<FsState>[] = [stat, list, tree, glob, usage, hash];

@@ -65,6 +65,24 @@ const write = op({
     ),
     ifMatch,
     parents,
+    permissions: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(0),
+        v.maxValue(0o777),
+        v.description(
+          "Of a new file, less what the system takes off: 384 is 0600. One that is replaced keeps its own.",
+        ),
+      ),
+    ),
+    modifiedMs: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.description("The time that it shall have been modified at, in Unix milliseconds."),
+      ),
+    ),
   }),
   output: EntryShape,
   deadlineMs: hourMs,
@@ -73,11 +91,12 @@ const write = op({
     const place = await fs.writing(authority, input.path);
     const { makeParents } = await import("./directories.ts");
     if (input.parents) await makeParents(place);
-    const match = input.ifMatch === undefined ? {} : { ifMatch: input.ifMatch };
-    const content = contentOf(input.text, bytes);
-    const entry = await place.backend.write(place.access, place.path, content, {
-      mode: input.mode,
-      ...match,
+    const { mode, ifMatch, permissions, modifiedMs } = input;
+    const entry = await place.backend.write(place.access, place.path, contentOf(input.text, bytes), {
+      mode,
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+      ...(permissions === undefined ? {} : { permissions }),
+      ...(modifiedMs === undefined ? {} : { modifiedMs }),
     });
     return entryShape(entry, place.shown);
   },
@@ -182,15 +201,29 @@ const move = op({
   },
 });
 
+const placeText = "Here, or with { node, path } on that node; at the command line NODE:/path.";
+const copyPlace = v.union([
+  path,
+  v.strictObject({ node: v.pipe(v.string(), v.nonEmpty(), v.maxLength(256)), path }),
+]);
+
 const copy = op({
   ...base,
   name: "copy",
-  summary: "Copy a file, or a directory with all that is in it",
+  summary: "Copy a file, or a directory with all that is in it, also between nodes",
   description:
-    "Times and modes of files are kept; links, pipes and devices are left out and named. What fails in a directory is named too, and the rest goes on. With replace a directory is copied into one that is there.",
-  needs: [reading, writing],
-  scope: ({ from, to }) => [readRequest(from), writeRequest(to)],
-  input: v.strictObject(places),
+    "Times and modes of files are kept; links, pipes and devices are left out and named. What fails in a directory is named too, and the rest goes on. With replace a directory is copied into one that is there. Between nodes what has arrived is compared by its hash, and a large file that was broken off goes on where it stopped when it is copied again.",
+  needs: [],
+  needsOneOf: [reading, writing],
+  scope: ({ from, to }) => [
+    ...(typeof from === "string" ? [readRequest(from)] : []),
+    ...(typeof to === "string" ? [writeRequest(to)] : []),
+  ],
+  input: v.strictObject({
+    from: v.pipe(copyPlace, v.description(placeText)),
+    to: v.pipe(copyPlace, v.description(placeText)),
+    replace,
+  }),
   output: v.strictObject({
     files: v.number(),
     directories: v.number(),
@@ -200,15 +233,18 @@ const copy = op({
   deadlineMs: hourMs,
   cli: {
     positional: ["from", "to"],
-    paths: ["from", "to"],
+    places: ["from", "to"],
     render: ({ files, bytes, left }) => ({
       stdout: `${files} files, ${sizeText(bytes)}\n`,
       stderr: left.map(({ path, why }) => `operone: left out ${visible(path)}: ${visible(why)}\n`).join(""),
     }),
   },
-  async run(fs, { from, to, replace }, { authority, signal, progress }) {
+  async run(fs, { from, to, replace }, context) {
     const { transfer } = await import("./transfer.ts");
-    const [source, target] = [await fs.reading(authority, from), await fs.writing(authority, to)];
+    const { remotePlace } = await import("./remote-backend.ts");
+    const { authority, signal, progress } = context;
+    const source = typeof from === "string" ? await fs.reading(authority, from) : remotePlace(context, from);
+    const target = typeof to === "string" ? await fs.writing(authority, to) : remotePlace(context, to);
     const done = await transfer(source, target, { mode: replace ? "any" : "create", signal, progress });
     return { ...done, left: [...done.left] };
   },

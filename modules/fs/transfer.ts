@@ -4,6 +4,7 @@ import type { Progress } from "../../src/kernel/operation.ts";
 import type { WriteMode } from "./backend.ts";
 import { isWithin, joined } from "./file-path.ts";
 import { byteProgress } from "./progress-steps.ts";
+import { assertSame, copyResumable, hashedOn, segmentBytes, writeOptionsOf } from "./resumable-copy.ts";
 import { entryAt } from "./state.ts";
 import type { Place } from "./tree.ts";
 import { type Walked, walk } from "./walk.ts";
@@ -50,13 +51,16 @@ class Copier {
   async file(from: Place, to: Place): Promise<void> {
     const { signal, mode } = this.#options;
     await using file = await from.backend.open(from.access, from.path);
-    const { modifiedMs, mode: permissions } = file.entry;
-    const content = this.#counted(file.read(signal));
-    await to.backend.write(to.access, to.path, content, {
-      mode,
-      modifiedMs,
-      ...(permissions === undefined ? {} : { permissions: permissions & 0o777 }),
-    });
+    const isFar = from.backend.kind === "node" || to.backend.kind === "node";
+    const count = (chunks: AsyncIterable<Uint8Array>) => this.#counted(chunks);
+    if (isFar && file.entry.sizeBytes > segmentBytes) {
+      await copyResumable({ from, to, file, mode, signal, count });
+    } else {
+      const hasher = new Bun.CryptoHasher("sha256");
+      const content = hashedOn(count(file.read(signal)), hasher);
+      await to.backend.write(to.access, to.path, content, { mode, ...writeOptionsOf(file.entry) });
+      if (isFar) await assertSame(from, to, hasher.digest("hex"), signal);
+    }
     this.#files += 1;
   }
 

@@ -117,6 +117,8 @@ export interface CliHints {
   readonly positional?: readonly string[];
   /** Input keys that are paths of files: a relative one is completed where the person is, and `NODE:` may stand in front. */
   readonly paths?: readonly string[];
+  /** Input keys that are a path here or `{ node, path }`: each may name a node of its own, as `NODE:/path`. */
+  readonly places?: readonly string[];
   /** Shorter spellings, as words: `["status"]`, `["token create"]`. */
   readonly alias?: readonly string[];
   /** Text for people instead of JSON; `--json` always gives the plain value. */

@@ -42,6 +42,20 @@ test("two nodes in one call, and a path of here on another node, are refused", (
   assert.throws(() => typed({ from: "pi:/a", to: "b" }), { code: "invalid_input" });
 });
 
+test("where an operation has two places each may name its own node", () => {
+  const copy = { ...operation, cli: { places: ["from", "to"] } };
+  const placed = (input: unknown, node?: string) => typedPaths(copy, input, node, "/home/me/work");
+  assert.deepEqual(placed({ from: "pi:/a", to: "laptop:~/b" }), {
+    input: { from: { node: "pi", path: "/a" }, to: { node: "laptop", path: "~/b" } },
+    node: undefined,
+  });
+  assert.deepEqual(placed({ from: "pi:/a", to: "b" }).input, {
+    from: { node: "pi", path: "/a" },
+    to: "/home/me/work/b",
+  });
+  assert.throws(() => placed({ from: "pi:/a", to: "b" }, "laptop"), { code: "invalid_input" });
+});
+
 test("an input that is no object is left to the operation", () => {
   for (const input of ["x", [], null]) assert.deepEqual(typed(input), { input, node: undefined });
 });

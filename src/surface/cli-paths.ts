@@ -23,9 +23,9 @@ export function typedPaths(
   selected: string | undefined,
   workingDirectory: string | undefined,
 ): TypedPaths {
-  const keys = cli.paths ?? [];
+  const { paths: keys = [], places = [] } = cli;
   const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
-  if (keys.length === 0 || !isObject) return { input, node: undefined };
+  if (keys.length + places.length === 0 || !isObject) return { input, node: undefined };
   const fields: Record<string, unknown> = { ...input };
   const texts = keys.flatMap((key) => {
     const text = fields[key];
@@ -35,12 +35,26 @@ export function typedPaths(
     selected,
     texts.flatMap(({ parts }) => (parts === null ? [] : [parts[1] ?? ""])),
   );
+  for (const key of places) fields[key] = placeOf(fields[key], selected, workingDirectory);
   for (const { key, text, parts } of texts) {
     if (parts !== null) fields[key] = parts[2];
     else if (text !== "" && !/^[/~]/.test(text) && workingDirectory !== undefined)
       fields[key] = here(text, selected ?? node, workingDirectory);
   }
   return { input: fields, node };
+}
+
+/** A path of the node that is asked, or `{ node, path }`. */
+function placeOf(
+  value: unknown,
+  selected: string | undefined,
+  workingDirectory: string | undefined,
+): unknown {
+  if (typeof value !== "string") return value;
+  const [, node, path] = onNode.exec(value) ?? [];
+  if (node !== undefined) return { node, path };
+  if (value === "" || /^[/~]/.test(value) || workingDirectory === undefined) return value;
+  return here(value, selected, workingDirectory);
 }
 
 function oneNode(selected: string | undefined, named: readonly string[]): string | undefined {

@@ -1,6 +1,15 @@
 /** Files of another node: the same operations, within what both sides and the caller's own grants allow. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -95,4 +104,53 @@ test("the keys of another node are nobody's, not even for an admin", async () =>
     expect((await here.refused("fs.list", { path: join(there.directory, name) }, { node })).code).toBe(
       "forbidden",
     );
+});
+
+interface Copied {
+  readonly files: number;
+  readonly directories: number;
+  readonly left: readonly object[];
+}
+
+test("a directory is copied to another node and back, with its times, modes and odd names", async () => {
+  const near = realpathSync(mkdtempSync(join(tmpdir(), "operone-near-")));
+  mkdirSync(join(near, "tree/deep"), { recursive: true });
+  writeFileSync(join(near, "tree/deep/run"), "#!/bin/sh", { mode: 0o750 });
+  writeFileSync(join(near, "tree/\u00fcber 1"), Buffer.alloc(3_000_000, 7));
+  utimesSync(join(near, "tree/deep/run"), 1_000, 1_000);
+  const out = await here.given("fs.copy", { from: join(near, "tree"), to: { node, path: at("copied") } });
+  expect(out as Copied).toMatchObject({ files: 2, directories: 2, left: [] });
+  const made = statSync(at("copied/deep/run"));
+  expect([made.mode & 0o777, made.mtimeMs]).toEqual([0o750, 1_000_000]);
+  const back = await here.given("fs.copy", { from: { node, path: at("copied") }, to: join(near, "back") });
+  expect(back as Copied).toMatchObject({ files: 2, left: [] });
+  expect(readFileSync(join(near, "back/\u00fcber 1")).equals(Buffer.alloc(3_000_000, 7))).toBe(true);
+  const again = { from: { node, path: at("copied/deep/run") }, to: join(near, "back/deep/run") };
+  expect((await here.refused("fs.copy", again)).code).toBe("conflict");
+  await here.given("fs.copy", { ...again, replace: true });
+  rmSync(near, { recursive: true });
+});
+
+test("a token copies only what it may read on the one side, to where it may write on the other", async () => {
+  const near = realpathSync(mkdtempSync(join(tmpdir(), "operone-near-")));
+  writeFileSync(join(near, "mine"), "mine");
+  const token = await here.token({
+    name: "carrier",
+    grant: [
+      `fs.read=${JSON.stringify({ paths: [at("open")] })}`,
+      `fs.write=${JSON.stringify({ paths: [near] })}`,
+    ],
+    nodes: ["there", "self"],
+  });
+  await here.given("fs.copy", { from: { node, path: at("open/list") }, to: join(near, "list") }, { token });
+  for (const [from, to] of [
+    [{ node, path: at("shut/secret") }, join(near, "secret")],
+    [{ node, path: at("open/list") }, join(tmpdir(), "operone-elsewhere")],
+    [join(near, "mine"), { node, path: at("open/mine") }],
+  ] as const)
+    expect([from, (await here.refused("fs.copy", { from, to }, { token })).code]).toEqual([
+      from,
+      "forbidden",
+    ]);
+  rmSync(near, { recursive: true });
 });

@@ -178,6 +178,14 @@ export class LocalBackend implements Backend {
     });
   }
 
+  async hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string> {
+    await using file = await this.open(access, path);
+    const hasher = new Bun.CryptoHasher("sha256");
+    const end = firstBytes ?? Number.MAX_SAFE_INTEGER;
+    for await (const chunk of file.read(signal, { start: 0, end })) hasher.update(chunk);
+    return hasher.digest("hex");
+  }
+
   async assertWhole(access: Access, path: string): Promise<void> {
     await explained("remove", path, async () => {
       await using parent = await this.#parent(access, path);

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Access, Entry } from "./backend.ts";
+import { LocalBackend } from "./local/local-backend.ts";
+import { segmentBytes } from "./resumable-copy.ts";
+import { transfer } from "./transfer.ts";
+import type { Place } from "./tree.ts";
+
+const everything: Access = { allows: () => true, check: () => {}, unlimited: true };
+const sizeBytes = 2 * segmentBytes + 1_000;
+const content = Buffer.alloc(sizeBytes, "0123456789abcdef\n");
+
+/** Another node, as far as a copy sees it: its link can be cut, and it can lie. */
+class FarBackend extends LocalBackend {
+  override readonly kind = "node" as never;
+  /** Bytes that come through before the link is cut. */
+  bytesLeft = Number.POSITIVE_INFINITY;
+  received = 0;
+  flips = false;
+
+  override async write(...[access, path, bytes, options]: Parameters<LocalBackend["write"]>): Promise<Entry> {
+    return await super.write(access, path, this.#through(bytes), options);
+  }
+
+  override async append(
+    ...[access, path, bytes, options]: Parameters<LocalBackend["append"]>
+  ): Promise<Entry> {
+    return await super.append(access, path, this.#through(bytes), options);
+  }
+
+  async *#through(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    for await (const chunk of bytes) {
+      this.bytesLeft -= chunk.length;
+      if (this.bytesLeft < 0) throw new Error("the link was cut");
+      this.received += chunk.length;
+      yield this.flips ? chunk.map((byte) => byte ^ 1) : chunk;
+    }
+  }
+}
+
+let folder = "";
+let far: FarBackend;
+let places: { readonly from: Place; readonly to: Place };
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-copy-")));
+  writeFileSync(join(folder, "source"), content);
+  const options = {
+    root: "",
+    refused: [],
+    writable: true,
+    random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
+  };
+  far = new FarBackend(options);
+  const place = (backend: LocalBackend, name: string) =>
+    ({ backend, path: join(folder, name), access: everything, shown: (path: string) => path }) as const;
+  places = { from: place(new LocalBackend(options), "source"), to: place(far, "target") };
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const copy = () =>
+  transfer(places.from, places.to, {
+    mode: "create",
+    signal: new AbortController().signal,
+    progress: () => {},
+  });
+
+test("a copy that breaks off goes on behind what has arrived, and leaves no part", async () => {
+  far.bytesLeft = segmentBytes + 1_000_000;
+  await expect(copy()).rejects.toThrow("the link was cut");
+  expect(readdirSync(folder)).toHaveLength(2);
+  far.bytesLeft = Number.POSITIVE_INFINITY;
+  far.received = 0;
+  await copy();
+  expect(far.received).toBe(sizeBytes - segmentBytes);
+  expect(readFileSync(join(folder, "target")).equals(content)).toBe(true);
+  expect(readdirSync(folder).toSorted()).toEqual(["source", "target"]);
+});
+
+test("however often it breaks off, what arrives in the end is the file, and was sent about once", async () => {
+  let sent = 0;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    far.bytesLeft = segmentBytes + 100_000;
+    const done = await copy().then(
+      () => true,
+      () => false,
+    );
+    sent += segmentBytes;
+    if (done) break;
+  }
+  expect(readFileSync(join(folder, "target")).equals(content)).toBe(true);
+  expect(sent).toBeLessThan(2 * sizeBytes);
+});
+
+test("a part that is not what it should be is forgotten, and a source that changed begins anew", async () => {
+  far.bytesLeft = segmentBytes + 1;
+  await expect(copy()).rejects.toThrow();
+  const part = readdirSync(folder).find((name) => name.includes("operone-part")) ?? "";
+  writeFileSync(join(folder, part), Buffer.alloc(segmentBytes, "x"));
+  far.bytesLeft = Number.POSITIVE_INFINITY;
+  await copy();
+  expect(readFileSync(join(folder, "target")).equals(content)).toBe(true);
+});
+
+test("bytes that change on the way are noticed, and do not get the name", async () => {
+  far.flips = true;
+  await expect(copy()).rejects.toMatchObject({ code: "conflict" });
+  expect(readdirSync(folder)).toEqual(["source"]);
+  writeFileSync(join(folder, "source"), "small");
+  await expect(copy()).rejects.toMatchObject({ code: "conflict" });
+  expect(readdirSync(folder)).toEqual(["source"]);
+});
+
+test("what is there already is not replaced, and is not looked for only in the end", async () => {
+  writeFileSync(join(folder, "target"), "mine");
+  await expect(copy()).rejects.toMatchObject({ code: "conflict" });
+  expect(far.received).toBe(0);
+  expect(readFileSync(join(folder, "target"), "utf8")).toBe("mine");
+});
