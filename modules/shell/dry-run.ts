@@ -1,6 +1,7 @@
 /** One dry run after its command has ended: what it would change, and whose it is. */
 import type { Caller, ScopeRequest } from "../../src/kernel/authority.ts";
-import { OpenFolder } from "../../src/platform/open-folder.ts";
+import { OperoneError } from "../../src/kernel/error.ts";
+import { codeOf, OpenFolder } from "../../src/platform/open-folder.ts";
 import type { ApplySides } from "./dry-run-apply.ts";
 import { changesOf } from "./dry-run-changes.ts";
 import type { Change, DryRunView } from "./dry-run-shapes.ts";
@@ -41,10 +42,25 @@ export async function readDryRun(
 ): Promise<Omit<KeptDryRun, "sizeBytes">> {
   await using upper = await OpenFolder.at(`${origin.folder}/upper`);
   await using base = await OpenFolder.at(origin.workspace);
-  const { steps, cut } = await stepsOf({ upper, base, opaque: false }, await guardOf(base));
-  const { changes, count } = await changesOf(steps, { upper, base });
+  const { steps, cut, changes, count } = await steadily(origin, async () => {
+    const found = await stepsOf({ upper, base, opaque: false }, await guardOf(base));
+    return { ...found, ...(await changesOf(found.steps, { upper, base })) };
+  });
   const refusal = cut === undefined ? undefined : `${cut}, and no more is looked at`;
   return { ...origin, ...times, steps, changes, count, refusal };
+}
+
+/** The workspace is others' too: what was there a moment ago may be gone, or be something else. */
+async function steadily<T>({ workspace }: DryRunOrigin, look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR", "ELOOP"].includes(codeOf(error) ?? "")) throw error;
+    throw new OperoneError(
+      "conflict",
+      `The workspace ${JSON.stringify(workspace)} changed while the changes of the dry run were looked at; run it again`,
+    );
+  }
 }
 
 export function viewOf(run: KeptDryRun): DryRunView {
