@@ -134,6 +134,8 @@ export interface Backend extends AsyncDisposable {
   move(access: Access, from: string, to: string, options: { readonly replace: boolean }): Promise<Entry>;
   /** A file, a link, or an empty directory. @throws OperoneError `not_found`, `conflict` (not empty) */
   remove(access: Access, path: string): Promise<void>;
+  /** The path of the machine, where there is one: for threads that read for themselves. */
+  hostPath?(path: string): string;
   /** SHA-256 in hexadecimal digits, of the file or of its beginning: where the bytes are, so that they need not travel. */
   hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string>;
   /**

@@ -2,6 +2,7 @@
 import type { Operation } from "../../src/kernel/operation.ts";
 import { lookOperations } from "./operations-look.ts";
 import { readOperations } from "./operations-read.ts";
+import { searchOperations } from "./operations-search.ts";
 import { trashOperations } from "./operations-trash.ts";
 import { writeOperations } from "./operations-write.ts";
 import type { FsState } from "./state.ts";
@@ -9,6 +10,7 @@ import type { FsState } from "./state.ts";
 export const operations: readonly Operation<FsState>[] = [
   ...lookOperations,
   ...readOperations,
+  ...searchOperations,
   ...writeOperations,
   ...trashOperations,
 ];

@@ -38,6 +38,8 @@ const openings: readonly { readonly files: RegExp; readonly imports: RegExp }[] 
   { files: /^modules\/(http|networking|mcp)\//, imports: surface },
   // Storage: one SQLite file a module, opened by the platform.
   { files: /^modules\/[^/]+\/(([a-z-]+-)?store|migrations)\.ts$/, imports: /^src\/platform\/sqlite\.ts$/ },
+  // How a worker is found, in the compiled program and outside of it.
+  { files: /^modules\/fs\/search\/scanners\.ts$/, imports: /^src\/platform\/self\.ts$/ },
   // The only module that starts processes.
   { files: /^modules\/shell\//, imports: platform },
 ];
@@ -124,6 +126,11 @@ const rooms: readonly Room[] = [
     what: /^ipaddr\.js$/,
     files: /^modules\/shell\/address-rule\.ts$/,
     instead: "Use modules/shell/address-rule.ts.",
+  },
+  {
+    what: /^ignore$/,
+    files: /^modules\/fs\/ignore-files\.ts$/,
+    instead: "Use modules/fs/ignore-files.ts.",
   },
   { what: /^unbash$/, files: /^modules\/shell\/script/, instead: "Use modules/shell/script.ts." },
   {

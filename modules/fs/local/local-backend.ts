@@ -178,6 +178,10 @@ export class LocalBackend implements Backend {
     });
   }
 
+  hostPath(path: string): string {
+    return this.#resolver.host(path);
+  }
+
   async hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string> {
     await using file = await this.open(access, path);
     const hasher = new Bun.CryptoHasher("sha256");
