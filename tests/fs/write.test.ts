@@ -3,13 +3,16 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -243,6 +246,26 @@ test("a directory is copied with times and modes, and what is no file is named",
   await expect(node.value("copy", { from: at("from"), to: at("from/sub/self") })).rejects.toMatchObject({
     code: "conflict",
   });
+});
+
+test("what is removed from another file system comes back as it was, with its owner", async () => {
+  if (!existsSync("/dev/shm")) return;
+  const there = `/dev/shm/operone-fs-${crypto.randomUUID()}`;
+  mkdirSync(`${there}/in`, { recursive: true });
+  writeFileSync(`${there}/in/run`, "x", { mode: 0o750 });
+  symlinkSync("run", `${there}/in/link`);
+  utimesSync(`${there}/in/run`, 1_000, 1_000);
+  if (process.getuid?.() === 0) lchownSync(`${there}/in/run`, 12_345, 12_345);
+  const picture = () => {
+    const { mode, uid, mtimeMs } = lstatSync(`${there}/in/run`);
+    return [mode, uid, mtimeMs, readlinkSync(`${there}/in/link`), readFileSync(`${there}/in/run`, "utf8")];
+  };
+  const before = picture();
+  const { trash } = await node.value<{ trash: string }>("remove", { path: there, recursive: true });
+  expect(existsSync(there)).toBe(false);
+  await node.value("restore", { id: trash });
+  expect(picture()).toEqual(before);
+  await node.value("remove", { path: there, recursive: true, permanent: true });
 });
 
 test("what is removed comes back from the trash, or is gone when that is said", async () => {

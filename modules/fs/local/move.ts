@@ -1,6 +1,6 @@
 /** Moves an entry within one file system. */
 import type { BigIntStats } from "node:fs";
-import { cp, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
+import { cp, lchown, link, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import { joined } from "../file-path.ts";
 import { textOfName } from "../name-text.ts";
@@ -65,12 +65,21 @@ export async function moveAcross(from: SystemPath, to: SystemPath): Promise<void
         preserveTimestamps: true,
         errorOnExist: true,
       });
+      if (process.getuid?.() === 0) await giveOwners(source, target);
     } catch (failure) {
       await rm(target, { recursive: true, force: true });
       throw failure;
     }
     await rm(source, { recursive: true });
   }
+}
+
+/** A copy that root makes is root's. */
+async function giveOwners(source: string, target: string): Promise<void> {
+  const { uid, gid } = await lstat(source);
+  await lchown(target, uid, gid);
+  if (!(await lstat(source)).isDirectory()) return;
+  for (const name of await readdir(source)) await giveOwners(`${source}/${name}`, `${target}/${name}`);
 }
 
 /** Copying takes no bytes for a path; a name that is no text cannot go to another file system so. */
