@@ -76,3 +76,13 @@ test("bytes that are no text pass as they are", () => {
     }),
   );
 });
+
+test("long secrets and many matches do not make the work grow with both", () => {
+  const many = new SecretMask({ one: "aaaa", two: "zzzzzzzzz" });
+  const count = 2 ** 19;
+  // Searched through again for each of its matches, this would take minutes, and the limit of a test is seconds.
+  expect(said(many, ["aaaa".repeat(count)]).length).toBe("[secret one]".length * count);
+  const lines = Array.from({ length: 1_000 }, (_, at) => `-${at}-`.padEnd(60, "-"));
+  const long = new SecretMask({ pem: lines.join("\n") });
+  expect(said(long, ["-".repeat(2 ** 16), "-".repeat(2 ** 16)])).toBe("-".repeat(2 ** 17));
+});
