@@ -42,8 +42,21 @@ test("where no overlay can be mounted, one is refused and never left out", async
   }
 });
 
-test("where no session can begin inside, a terminal is refused and nothing is made", async () => {
-  for (const name of ["bubblewrap", "lock"] as const) {
-    await expect(started(name, true)).rejects.toMatchObject({ code: "unsupported" });
-  }
+test("bubblewrap is started by the launcher where a terminal has to be let go or a group to be joined", async () => {
+  const usual = (await started("bubblewrap", false)).words;
+  expect(usual[0]).toBe("bwrap");
+  expect(usual).not.toContain("--terminal");
+  const before = ["/launcher", "--locked", "outside", "--parent", `${process.pid}`];
+  const { words } = await started("bubblewrap", true);
+  expect(words.slice(0, 8)).toEqual([...before, "--terminal", "--", "bwrap"]);
+  expect(words.lastIndexOf("--terminal")).toBeGreaterThan(words.indexOf("/.launcher"));
+  const group = { path: "/groups/1", outOfMemory: () => false, remove: () => {} };
+  const grouped = await startOf({ name: "bubblewrap", launcher: "/launcher" }, policy, group);
+  expect(grouped.words.slice(0, 9)).toEqual([...before, "--group", "/groups/1", "--", "bwrap"]);
+  // Inside, the folder of the group is not there.
+  expect(grouped.words.lastIndexOf("--group")).toBe(5);
+});
+
+test("under the lock alone a terminal is refused", async () => {
+  await expect(started("lock", true)).rejects.toMatchObject({ code: "unsupported" });
 });

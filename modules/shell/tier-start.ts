@@ -30,22 +30,22 @@ export async function startOf(
   const { launcher, bubblewrap = "bwrap" } = tier;
   const policy = { ...asked, group: group?.path };
   const usual = { environment: {}, remove: () => group?.remove() };
-  if (terminal) assertWalls(tier, "no terminal", "start it without one");
+  // Landlock alone would have to give /dev/tty, which without a terminal of its own is that of the node.
+  if (terminal && tier.name === "lock") assertWalls(tier, "no terminal", "start it without one");
   if (isList(policy.network)) assertWalls(tier, "no list of domains and ports", "ask for another network");
   if (policy.overlay !== undefined) assertWalls(tier, "no dry run", "leave the dry run out");
   switch (tier.name) {
     case "namespaces":
       return { ...usual, words: [launcher, ...launcherWords(policy, process.pid, terminal)] };
     case "bubblewrap":
-      return { ...usual, words: await bubblewrapWords(policy, { program: bubblewrap, launcher }) };
+      return { ...usual, words: await bubblewrapWords(policy, { program: bubblewrap, launcher }, terminal) };
     case "lock":
       return alone(launcher, policy, () => group?.remove());
   }
 }
 
 /**
- * Job control counts processes as the namespace numbers them, and the lower tiers begin no session inside; nor do they
- * mount an overlay.
+ * The lower tiers have no launcher outside that carries connections, and mount no overlay.
  *
  * @throws OperoneError `unsupported`
  */

@@ -21,6 +21,7 @@ export function lockWords(
   policy: SandboxPolicy,
   place: "inside" | "alone",
   parent: number,
+  terminal = false,
 ): readonly string[] {
   const { runAs, workspace, profile, limits, shares = [], group } = policy;
   const scratch = place === "inside" ? ["/tmp", policy.home] : [policy.home];
@@ -33,7 +34,24 @@ export function lockWords(
     ...shares.flatMap(({ path, writable }) => ["--share", path, writable ? "rw" : "ro"]),
     ...limitWords(limits),
     ...(group === undefined ? [] : ["--group", group]),
+    ...(terminal ? ["--terminal"] : []),
     ...["--folder", policy.workingDirectory, "--"],
+  ];
+}
+
+/** For the launcher in front of bubblewrap, which knows neither control groups nor how to let go of a terminal. */
+function outsideWords(
+  { runAs, group }: SandboxPolicy,
+  launcher: string,
+  terminal: boolean,
+): readonly string[] {
+  if (!terminal && group === undefined) return [];
+  return [
+    ...[launcher, "--locked", "outside", "--parent", `${process.pid}`],
+    ...(runAs === undefined ? [] : ["--run-as", `${runAs.user}`, `${runAs.user}`, `${runAs.group}`]),
+    ...(group === undefined ? [] : ["--group", group]),
+    ...(terminal ? ["--terminal"] : []),
+    "--",
   ];
 }
 
@@ -47,10 +65,12 @@ const rootWords = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN"].flatM
 export async function bubblewrapWords(
   policy: SandboxPolicy,
   { program, launcher }: { readonly program: string; readonly launcher: string },
+  terminal = false,
 ): Promise<readonly string[]> {
   const { runAs, workspace, limits, profile, shares = [] } = policy;
   const write = profile === "workspace" ? "--bind" : "--ro-bind";
   return [
+    ...outsideWords(policy, launcher, terminal),
     ...[program, "--die-with-parent", "--hostname", "sandbox"],
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     ...(kernelNetwork(policy) === "none" ? ["--unshare-net"] : []),
@@ -67,7 +87,7 @@ export async function bubblewrapWords(
     // Last, so that nothing that is bound above can cover it: a root node's bubblewrap leaves it to be written.
     ...["--ro-bind", "/proc/sys", "/proc/sys"],
     ...["--ro-bind", launcher, launcherInside, "--remount-ro", "/"],
-    ...["--", launcherInside, ...lockWords({ ...policy, group: undefined }, "inside", 1)],
+    ...["--", launcherInside, ...lockWords({ ...policy, group: undefined }, "inside", 1, terminal)],
   ];
 }
 

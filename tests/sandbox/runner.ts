@@ -18,6 +18,8 @@ export interface Job {
   readonly workspace?: string;
   readonly workingDirectory?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** At a terminal of its own, of 80 columns and 24 rows. */
+  readonly terminal?: boolean;
 }
 
 export interface Orders {
@@ -63,8 +65,9 @@ async function started({ home, dataDirectory }: Orders, job: Job, sandbox: Sandb
     });
   }
   const confinement = { profile, network, workspace, workingDirectory, paths };
+  const terminal = job.terminal === true ? { terminal: { columns: 80, rows: 24 } } : {};
   const { child } = await sandbox.start(
-    { argv, environment: { ...environment, ...(await sandbox.variables()) }, stdin: "none" },
+    { argv, environment: { ...environment, ...(await sandbox.variables()) }, stdin: "none", ...terminal },
     confinement,
     new AbortController().signal,
   );

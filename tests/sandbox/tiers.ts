@@ -42,6 +42,26 @@ export function tiersAreTold(account: Account): void {
     }
   }, 30_000);
 
+  test("a command gets a terminal with job control behind every wall, and types nothing into it", async () => {
+    for (const tier of ["namespaces", "bubblewrap"] as const) {
+      await using stage = await stageFor(account, roomyLimits, tier);
+      const job = { profile: "workspace", workspace: stage.workspace, terminal: true } as const;
+      const jobs =
+        "set -m; sleep 0 & fg >/dev/null && echo job; : </dev/tty && tty=yes; echo $tty; stty size; exit 7";
+      const [works, typed, killed] = await stage.run([
+        { ...job, argv: ["bash", "-c", jobs] },
+        { ...job, argv: [stage.fill("{A}"), "TIOCSTI"] },
+        { ...job, argv: ["sh", "-c", "kill -INT 0; sleep 60"] },
+      ]);
+      expect([tier, works]).toEqual([
+        tier,
+        { code: 7, signal: null, stdout: "job\r\nyes\r\n24 80\r\n", stderr: "" },
+      ]);
+      expect([tier, typed?.code]).toEqual([tier, 10]);
+      expect([tier, killed?.signal === "SIGINT" || killed?.code === 130]).toEqual([tier, true]);
+    }
+  }, 30_000);
+
   test("what a tier cannot hold by its nature is refused in it", async () => {
     await using stage = await stageFor(account, roomyLimits, "lock");
     const job = { argv: ["true"], profile: "workspace", workspace: stage.workspace } as const;

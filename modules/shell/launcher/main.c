@@ -87,6 +87,18 @@ static void release_terminal(const struct policy *policy) {
   if (policy->terminal && ioctl(STDIN_FILENO, TIOCNOTTY) != 0) fail("terminal", "release");
 }
 
+/*
+ * In front of bubblewrap, which does neither: its command can take a terminal only when nobody outside has it. Only
+ * what the terminal sends as it is let go is not for bubblewrap; all other signals are.
+ */
+static _Noreturn void stand_before(const struct policy *policy) {
+  signal(SIGHUP, SIG_IGN);
+  release_terminal(policy);
+  if (fcntl(REPORT_FD, F_SETFD, 0) != 0) fail("start", "report");
+  execv(policy->command[0], policy->command);
+  fail("exec", policy->command[0]);
+}
+
 static void close_streams(void) {
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= REPORT_FD; fd++)
@@ -133,6 +145,7 @@ int main(int count, char **words) {
   die_with_node(policy.parent);
   join_group(policy.group);
   give_pipes(&policy);
+  if (policy.lock == LOCK_OUTSIDE) stand_before(&policy);
   if (policy.lock != LOCK_WITHIN_WALLS) be_locked(&policy, mask);
   /* By root outside, where no folder on the way can stop it; by others inside, where alone they may. */
   if (policy.other_user) open_owned(&policy, &sources);

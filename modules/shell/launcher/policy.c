@@ -89,6 +89,11 @@ static void set_user(struct policy *policy, char **words) {
   if (policy->inside == 0 || policy->outside == 0 || policy->outside_group == 0) refuse(words[1]);
 }
 
+static enum lock place_of_lock(const char *word) {
+  if (strcmp(word, "outside") == 0) return LOCK_OUTSIDE;
+  return choice(word, "inside", "alone") ? LOCK_ALONE : LOCK_INSIDE;
+}
+
 /* Takes one option and its words; returns how many words these were. */
 static int take(struct policy *policy, const char *option, char **words, int left) {
   static const struct { const char *name; int words; } known[] = {
@@ -121,7 +126,7 @@ static int take(struct policy *policy, const char *option, char **words, int lef
   else if (strcmp(name, "disk") == 0) policy->disk = number(first);
   else if (strcmp(name, "group") == 0) policy->group = absolute(first);
   else if (strcmp(name, "terminal") == 0) policy->terminal = true;
-  else if (strcmp(name, "locked") == 0) policy->lock = choice(first, "inside", "alone") ? LOCK_ALONE : LOCK_INSIDE;
+  else if (strcmp(name, "locked") == 0) policy->lock = place_of_lock(first);
   else if (strcmp(name, "folder") == 0) policy->folder = absolute(first);
   else if (strcmp(name, "overlay") == 0) policy->overlay = absolute(first);
   else {

@@ -23,7 +23,8 @@
  *   --memory BYTES              of all processes together; looked at a few times a second (watch.h)
  *   --disk BYTES                by which the disks that the command can write may lose free room while it runs
  *   --group PATH                a control group (v2) to join
- *   --locked inside|alone       no walls of our own: within those of bubblewrap, or none at all (locked.h)
+ *   --locked PLACE              no walls of our own. inside: within those of bubblewrap; alone: none at all (locked.h);
+ *                               outside: the command is bubblewrap, which gets the group and lets the terminal go
  *   --folder PATH               inside: where the command starts
  *   --terminal                  stdin is a terminal, and becomes that of the command's own session
  */
@@ -58,7 +59,7 @@ struct forward {
   unsigned short target_port; /* of the loopback outside */
 };
 
-enum lock { LOCK_WITHIN_WALLS, LOCK_INSIDE, LOCK_ALONE };
+enum lock { LOCK_WITHIN_WALLS, LOCK_OUTSIDE, LOCK_INSIDE, LOCK_ALONE };
 
 struct policy {
   enum lock lock;
