@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { limitTexts } from "./limit-reason.ts";
+import { ownOutput } from "./own-output.ts";
 import { confined, unconfined } from "./scope.ts";
 import { previewOf, rightsOf } from "./script-rights.ts";
 import {
@@ -199,8 +200,7 @@ const endings: Readonly<Record<string, string>> = {
 
 /** The command's own bytes; only what the node did is said in words. */
 function render(item: Item): CliOutput {
-  if ("text" in item) return { [item.stream]: item.text };
-  if ("base64" in item) return { [item.stream]: Uint8Array.fromBase64(item.base64) };
+  if ("stream" in item) return ownOutput(item);
   if ("missing" in item) {
     return { stderr: `operone: ${item.missing} bytes of output are not kept any more\n` };
   }

@@ -1,6 +1,5 @@
 /** Every operation of shell. */
 import * as v from "valibot";
-import { ByteText } from "../../src/kernel/byte-text.ts";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { visible } from "../../src/kernel/plain-text.ts";
 import { changeText, dryRunText } from "./dry-run-text.ts";
@@ -8,6 +7,7 @@ import { exitCodeOf } from "./exit-code.ts";
 import { limitTexts } from "./limit-reason.ts";
 import { dryRunOperations } from "./operations-dry-run.ts";
 import { sessionOperations } from "./operations-sessions.ts";
+import { ownOutput } from "./own-output.ts";
 import { ProfileShown, shown } from "./profile-shown.ts";
 import { confined, unconfined } from "./scope.ts";
 import { previewOf, rightsOf } from "./script-rights.ts";
@@ -67,12 +67,7 @@ const interact = op({
 
 /** The command's own bytes; only what the node did to it is said in words. */
 function render(item: v.InferOutput<typeof CommandItem>): CliOutput {
-  if ("text" in item) return { [item.stream]: item.text };
-  if ("base64" in item) {
-    return {
-      [item.stream]: item.base64 instanceof ByteText ? item.base64 : Uint8Array.fromBase64(item.base64),
-    };
-  }
+  if ("stream" in item) return ownOutput(item);
   // Not to stdout, which is the command's alone.
   if ("change" in item) return { stderr: changeText(item.change) };
   if ("dryRun" in item) return { stderr: `operone: ${dryRunText(item.dryRun)}` };

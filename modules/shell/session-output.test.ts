@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { partsOfText } from "../../src/kernel/byte-text.ts";
 import { simulatedClock } from "../../src/kernel/simulated.ts";
 import { OutputLog } from "../../src/platform/output-log.ts";
 import { Session } from "./session.ts";
@@ -18,13 +19,20 @@ interface Written {
   readonly bytes: Uint8Array;
 }
 
-/** Whole texts, halves of characters, and bytes that are no text at all. */
-const bytes = fc.oneof(
+/** Whole texts, halves of characters, and bytes that are no text at all; short ones and such as are held as bytes. */
+const short = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => Buffer.from(text)),
   fc
     .tuple(fc.string({ unit: "grapheme", maxLength: 9 }), fc.nat(9))
     .map(([text, at]) => Buffer.from(text).subarray(at)),
   fc.uint8Array({ maxLength: 60 }),
+);
+const bytes = fc.oneof(
+  short,
+  fc.tuple(short, fc.nat(3)).map(([piece, cut]) => {
+    const long = Buffer.concat(Array.from({ length: 60 }, () => piece));
+    return long.subarray(cut, long.length - cut);
+  }),
 );
 const chunks = fc.array(fc.record({ stream: fc.constantFrom(0, 1), bytes }), { maxLength: 20 });
 
@@ -55,12 +63,16 @@ async function itemsFrom(session: Session, cursor: number): Promise<SessionItem[
   return await Array.fromAsync(items);
 }
 
+function contentOf(item: Extract<SessionItem, { stream: string }>): Buffer {
+  const parts = "text" in item ? partsOfText(item.text, "utf8") : partsOfText(item.base64, "base64");
+  return Buffer.concat([...parts]);
+}
+
 /** Each byte with its stream, in order. */
 function said(items: readonly SessionItem[]): (readonly [string, number])[] {
   return items.flatMap((item) => {
     if (!("stream" in item)) return [];
-    const content = "text" in item ? Buffer.from(item.text) : Uint8Array.fromBase64(item.base64);
-    return Array.from(content, (byte) => [item.stream, byte] as const);
+    return Array.from(contentOf(item), (byte) => [item.stream, byte] as const);
   });
 }
 

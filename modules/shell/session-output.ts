@@ -1,4 +1,5 @@
 /** A session's output from a cursor on, as items that say where to go on. */
+import { textLength } from "../../src/kernel/byte-text.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
 import type { Place } from "../../src/platform/output-log.ts";
@@ -130,16 +131,8 @@ class ItemReader {
   #placed(items: Iterable<CommandItem>): readonly SessionItem[] {
     return Array.from(items, (item): SessionItem => {
       if (!("stream" in item)) throw new Error("A stream has nothing but output");
-      const { stream } = item;
-      // Its length is the step of the cursor, so the string is made here.
-      if ("text" in item) {
-        const text = item.text.toString();
-        this.cursor += Buffer.byteLength(text);
-        return { stream, text, cursor: this.cursor };
-      }
-      const base64 = item.base64.toString();
-      this.cursor += Buffer.from(base64, "base64").length;
-      return { stream, base64, cursor: this.cursor };
+      this.cursor += "text" in item ? textLength(item.text, "utf8") : textLength(item.base64, "base64");
+      return { ...item, cursor: this.cursor };
     });
   }
 }

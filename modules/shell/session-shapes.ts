@@ -1,5 +1,6 @@
 /** Sessions as every surface shows them. */
 import * as v from "valibot";
+import { byteText } from "../../src/kernel/byte-text.ts";
 import { limits } from "./limits.ts";
 import {
   endReasons,
@@ -168,8 +169,8 @@ const at = v.pipe(v.number(), v.description("The cursor behind it: where to go o
 
 /** Text where the bytes are UTF-8 and so come back exactly; base64 for all others. */
 export const SessionItem = v.union([
-  v.strictObject({ stream, text: v.string(), cursor: at }),
-  v.strictObject({ stream, base64: v.string(), cursor: at }),
+  v.strictObject({ stream, text: byteText, cursor: at }),
+  v.strictObject({ stream, base64: byteText, cursor: at }),
   /** So many bytes from the cursor on are not kept any more. */
   v.strictObject({ missing: v.number(), cursor: at }),
   /** There is no more now. */

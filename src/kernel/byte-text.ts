@@ -48,6 +48,11 @@ export const byteText = v.custom<string | ByteText>(
   (value) => typeof value === "string" || value instanceof ByteText,
 );
 
+/** How many bytes a string of this encoding stands for, whichever way it is held. */
+export function textLength(text: string | ByteText, encoding: TextEncoding): number {
+  return text instanceof ByteText ? text.lengthBytes : Buffer.byteLength(text, encoding);
+}
+
 /** The bytes that a string of this encoding stands for, whichever way it is held. */
 export function partsOfText(text: string | ByteText, encoding: TextEncoding): readonly Uint8Array[] {
   return text instanceof ByteText ? text.parts : [Buffer.from(text, encoding)];

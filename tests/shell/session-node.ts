@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SessionExit, SessionItem, SessionView } from "../../modules/shell/session-shapes.ts";
 import type { Caller, GrantSet } from "../../src/kernel/authority.ts";
+import { partsOfText } from "../../src/kernel/byte-text.ts";
 import type { Call } from "../../src/kernel/call.ts";
 import { simulatedHost } from "../../src/kernel/simulated.ts";
 import { systemProcesses } from "../../src/platform/processes.ts";
@@ -102,6 +103,11 @@ function callerOn(node: ShellNode, person: Person): SessionCaller {
   };
 }
 
+/** The bytes of the command in one item, whichever way they are held. */
+export function partsIn(item: Extract<SessionItem, { stream: string }>): readonly Uint8Array[] {
+  return "text" in item ? partsOfText(item.text, "utf8") : partsOfText(item.base64, "base64");
+}
+
 export async function heard(
   iterator: AsyncIterator<SessionItem>,
   until: (text: string) => boolean = () => false,
@@ -118,7 +124,7 @@ export async function heard(
     if ("missing" in item) missing += item.missing;
     if ("exit" in item) exit = item.exit;
     if ("stream" in item) {
-      out[item.stream].push("text" in item ? Buffer.from(item.text) : Uint8Array.fromBase64(item.base64));
+      out[item.stream].push(...partsIn(item));
     }
     if (until(Buffer.concat(out.stdout).toString())) break;
   }

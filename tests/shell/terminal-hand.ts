@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import type { SessionItem } from "../../modules/shell/session-shapes.ts";
 import type { SessionCaller } from "./session-node.ts";
+import { partsIn } from "./session-node.ts";
 
 export interface Hand {
   readonly id: string;
@@ -142,8 +143,7 @@ class Typist implements Hand {
       const { done, value } = await this.#items.next();
       if (done === true || "exit" in value)
         expect.unreachable(`${what} never came: ${JSON.stringify(this.#shown)}`);
-      if ("text" in value) this.#shown += value.text;
-      if ("base64" in value) this.#shown += Buffer.from(value.base64, "base64").toString("latin1");
+      if ("stream" in value) this.#shown += Buffer.concat([...partsIn(value)]).toString("latin1");
     }
   }
 }
