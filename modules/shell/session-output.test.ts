@@ -40,7 +40,13 @@ const exit = { code: 0, signal: null, reason: "exited", durationMs: 1 } as const
 
 function endedSession(all: readonly Written[], bytesMax = 1_000_000): { session: Session; log: OutputLog } {
   const log = OutputLog.begin({ folder: join(root, `${folders++}`), bytesMax });
-  for (const one of all) log.append(one);
+  return sessionOf(log, () => {
+    for (const one of all) log.append(one);
+  });
+}
+
+function sessionOf(log: OutputLog, write: () => void): { session: Session; log: OutputLog } {
+  write();
   log.finish();
   const outcome = { endedAtMs: 2, exit, outputEnd: log.end, outputBytes: log.sizeBytes };
   const facts = {
@@ -51,7 +57,7 @@ function endedSession(all: readonly Written[], bytesMax = 1_000_000): { session:
     requests: [],
     profile: "unconfined",
     terminal: false,
-    outputBytesMax: bytesMax,
+    outputBytesMax: 1_000_000,
     startedAtMs: 1,
   } as const;
   return { session: Session.ended(facts, outcome, () => log), log };
@@ -119,6 +125,29 @@ test("what is not kept any more is counted, and what follows is right", async ()
   const [first, ...rest] = await itemsFrom(session, 100);
   expect(first).toEqual({ missing: log.start - 100, cursor: log.start });
   expect(said(rest)).toEqual(writtenBytes(all).slice(log.start));
+});
+
+test("what the disk had no room for is counted, and what came after it is given", async () => {
+  // As much as the first needs: the disk is looked at again before the next.
+  let roomBytes = 10;
+  const log = OutputLog.begin({
+    folder: join(root, `${folders++}`),
+    bytesMax: 1_000_000,
+    roomBytes: () => roomBytes,
+  });
+  const { session } = sessionOf(log, () => {
+    log.append({ stream: 0, bytes: Buffer.from("first") });
+    roomBytes = 0;
+    expect(() => log.append({ stream: 0, bytes: Buffer.alloc(600_000) })).toThrow();
+    roomBytes = 1_000_000;
+    log.append({ stream: 0, bytes: Buffer.from("last") });
+  });
+  expect(await itemsFrom(session, 0)).toEqual([
+    { stream: "stdout", text: "first", cursor: 5 },
+    { missing: 600_000, cursor: 600_005 },
+    { stream: "stdout", text: "last", cursor: 600_009 },
+    { exit, cursor: 600_009 },
+  ]);
 });
 
 test("a tail begins before the end, and a cursor behind the end is refused with the end", async () => {

@@ -97,8 +97,8 @@ class ItemReader {
       if (this.#at < log.start) return this.#missing(log.start);
       if (this.#at >= log.end) return [];
       const read = log.read(this.#at, this.#near);
-      // Damaged: nothing can be found behind it.
-      if (read === undefined) return this.#missing(log.end);
+      // The disk had no room for it, or it is damaged.
+      if (read === undefined) return this.#missing(log.after(this.#at));
       this.#near = read.place;
       const stream = streamNames[read.stream] ?? "stdout";
       const items = [...this.#switched(stream), ...this.#placed(this.#writer.items(read.bytes))];

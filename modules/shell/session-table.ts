@@ -169,7 +169,8 @@ export class SessionTable implements SessionWatch {
   }
 
   #adopt({ facts, outcome }: StoredSession): void {
-    const open = () => OutputLog.left({ folder: this.#folderOf(facts.id), bytesMax: facts.outputBytesMax });
+    const kept = { folder: this.#folderOf(facts.id), bytesMax: facts.outputBytesMax };
+    const open = () => OutputLog.left(kept, outcome?.outputEnd);
     const known = outcome ?? this.#lost(facts, open());
     this.#sessions.set(facts.id, Session.ended(facts, known, open));
     this.#outputBytes += known.outputBytes;

@@ -110,12 +110,51 @@ test("a waiting reader is woken by the next bytes, the end and its own signal", 
   await last;
 });
 
-test("a disk that fails loses the bytes and nothing else", () => {
+test("a disk that fails loses the bytes, counts them as missing, and nothing else", () => {
   const folder = fresh();
   const log = OutputLog.begin({ folder, bytesMax: 8_192 });
   log.append({ stream: 0, bytes: Buffer.alloc(1_000, "a") });
   rmSync(folder, { recursive: true });
   expect(() => log.append({ stream: 0, bytes: Buffer.alloc(1_000, "b") })).toThrow();
-  expect(log.end).toBe(1_000);
+  expect(log.end).toBe(2_000);
   log.remove();
+});
+
+test("a disk that is nearly full gets no more output, and what is missing is counted, also after a restart", () => {
+  let roomBytes = 1_000;
+  const folder = fresh();
+  const options = { folder, bytesMax: 100_000 };
+  const log = OutputLog.begin({ ...options, roomBytes: () => roomBytes });
+  const one = (fill: number) => ({ stream: 0, bytes: new Uint8Array(300).fill(fill) });
+  log.append(one(1));
+  roomBytes = 200;
+  expect(() => log.append(one(2))).toThrow("nearly full");
+  expect(() => log.append(one(3))).toThrow("nearly full");
+  roomBytes = 1_000;
+  log.append(one(4));
+  roomBytes = 0;
+  expect(() => log.append(one(5))).toThrow("nearly full");
+  log.finish();
+  for (const same of [log, OutputLog.left(options, log.end)]) {
+    // The oldest made room for the newest.
+    expect([same.start, same.end]).toEqual([900, 1_500]);
+    expect(same.read(900)?.bytes).toEqual(one(4).bytes);
+    expect(same.read(1_200)).toBeUndefined();
+    expect(same.after(1_200)).toBe(1_500);
+  }
+  expect(readdirSync(folder)).toHaveLength(1);
+});
+
+test("reading goes on behind what the disk had no room for", () => {
+  let roomBytes = 10_000;
+  const log = OutputLog.begin({ folder: fresh(), bytesMax: 100_000, roomBytes: () => roomBytes });
+  const bytes = new Uint8Array(6_000);
+  log.append({ stream: 0, bytes });
+  roomBytes = 0;
+  expect(() => log.append({ stream: 0, bytes })).toThrow("nearly full");
+  roomBytes = 10_000;
+  log.append({ stream: 1, bytes });
+  expect(log.read(6_000)).toBeUndefined();
+  expect(log.after(6_000)).toBe(12_000);
+  expect(log.read(12_000)?.stream).toBe(1);
 });

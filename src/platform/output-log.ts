@@ -14,6 +14,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statfsSync,
   statSync,
   writevSync,
 } from "node:fs";
@@ -29,6 +30,8 @@ export interface OutputLogOptions {
   readonly folder: string;
   /** Of all segments together, heads included. */
   readonly bytesMax: number;
+  /** What of the disk may still be filled, in bytes; negative when it is fuller than output may make it. */
+  readonly roomBytes?: (folder: string) => number;
 }
 
 interface Segment {
@@ -45,6 +48,9 @@ const segmentsPerLimit = 8;
 const segmentBytesMax = 1024 * 1024;
 /** Below this a segment would hold next to nothing. */
 export const outputLogBytesMin = 4_096;
+/** Left free for everything else on the disk: without it the node could not even record that output is removed. */
+const spareBytes = 16 * 1024 * 1024;
+const spareShare = 0.05;
 const segmentName = /^([0-9]{16})\.out$/;
 
 export class OutputLog {
@@ -52,13 +58,17 @@ export class OutputLog {
   readonly #segments: Segment[] = [];
   readonly #segmentBytesMax: number;
   readonly #bytesMax: number;
+  readonly #roomBytes: () => number;
+  /** To be written before the disk is looked at again. */
+  #roomLeftBytes = 0;
   #file: number | undefined;
   #end = 0;
   #sizeBytes = 0;
   readonly #waiting = new Set<() => void>();
 
-  private constructor({ folder, bytesMax }: OutputLogOptions) {
+  private constructor({ folder, bytesMax, roomBytes = roomOf }: OutputLogOptions) {
     this.#folder = folder;
+    this.#roomBytes = () => roomBytes(folder);
     this.#bytesMax = Math.max(bytesMax, outputLogBytesMin);
     this.#segmentBytesMax = Math.min(segmentBytesMax, Math.floor(this.#bytesMax / segmentsPerLimit));
   }
@@ -69,12 +79,17 @@ export class OutputLog {
     return new OutputLog(options);
   }
 
-  /** What an earlier process left, to be read and removed. A folder that is gone is an empty output. */
-  static left(options: OutputLogOptions): OutputLog {
+  /**
+   * What an earlier process left, to be read and removed. A folder that is gone is an empty output.
+   *
+   * @param end the cursor behind the last byte, as far as it is known: what is not there counts as missing
+   */
+  static left(options: OutputLogOptions, end = 0): OutputLog {
     const log = new OutputLog(options);
     for (const name of namesIn(options.folder)) log.#adopt(Number(segmentName.exec(name)?.[1]));
     const last = log.#segments.at(-1);
     if (last !== undefined) log.#end = last.start + payloadBytes(readFileSync(log.#path(last)));
+    log.#end = Math.max(log.#end, end);
     return log;
   }
 
@@ -93,8 +108,9 @@ export class OutputLog {
     return this.#sizeBytes;
   }
 
-  /** @throws the system's error, on a full disk for example; the bytes are not in the log then */
+  /** @throws the system's error, on a full disk for example; what is not in the log then counts as missing */
   append({ stream, bytes }: OutputChunk): void {
+    const end = this.#end + bytes.length;
     const partBytesMax = Math.min(chunkBytesMax, this.#segmentBytesMax - headBytes);
     try {
       for (let at = 0; at < bytes.length; at += partBytesMax) {
@@ -102,10 +118,16 @@ export class OutputLog {
       }
     } catch (error) {
       this.#giveUpSegment();
+      this.#end = end;
       throw error;
     } finally {
       this.#wakeAll();
     }
+  }
+
+  /** Where reading goes on when the cursor is not in the log. */
+  after(cursor: number): number {
+    return this.#segments.find(({ start }) => start > cursor)?.start ?? this.#end;
   }
 
   /** Drops the oldest segment, never the one that is being written. False when there is none to drop. */
@@ -165,6 +187,7 @@ export class OutputLog {
   }
 
   #write(stream: number, bytes: Uint8Array): void {
+    this.#takeRoom(headBytes + bytes.length);
     const file = this.#open(bytes.length);
     const head = Buffer.alloc(headBytes);
     head[0] = stream;
@@ -178,12 +201,24 @@ export class OutputLog {
     if (written < headBytes + bytes.length) throw new Error("the disk took a part of the output");
   }
 
+  /** @throws Error when the disk would be too full */
+  #takeRoom(bytes: number): void {
+    this.#roomLeftBytes -= bytes;
+    if (this.#roomLeftBytes >= 0) return;
+    let room = this.#roomBytes();
+    while (room < bytes && this.dropOldest()) room = this.#roomBytes();
+    if (room < bytes) throw new Error("the disk is nearly full");
+    // Others fill it too, so it is looked at more often the fuller it is.
+    this.#roomLeftBytes = Math.min(segmentBytesMax, Math.floor(room / 2) - bytes);
+  }
+
   /** A chunk in it may be cut off, so nothing may follow there. */
   #giveUpSegment(): void {
     this.#close();
     if (this.#segments.at(-1)?.start === this.#end) {
       const empty = this.#segments.pop();
       this.#sizeBytes -= empty?.sizeBytes ?? 0;
+      if (empty !== undefined) rmSync(this.#path(empty), { force: true });
     }
   }
 
@@ -225,6 +260,11 @@ export class OutputLog {
   #wakeAll(): void {
     for (const wake of [...this.#waiting]) wake();
   }
+}
+
+function roomOf(folder: string): number {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return bavail * bsize - Math.min(spareBytes, blocks * bsize * spareShare);
 }
 
 /** Where a chunk begins: its cursor, and its head in the file of its segment. */
