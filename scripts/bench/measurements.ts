@@ -1,8 +1,8 @@
 /** Every measurement by name: the subject, its yardstick, its goal. */
-import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { meshMeasurements } from "./mesh.ts";
+import { output } from "./output.ts";
 import { compare, median, type Row } from "./rounds.ts";
 import { sessionMeasurements } from "./sessions.ts";
 import { rawClient, requestText } from "./socket.ts";
@@ -174,8 +174,31 @@ async function shellRun({ binary }: Subject): Promise<readonly Row[]> {
     yardstick: { name: "bubblewrap, so too", run: p50(() => client.exchange(runBubblewrap)) },
   });
   client.close();
+  const perSecond = await compare({
+    what: `confined shell.run of true, ${startersAtOnce} in flight`,
+    unit: "1/s",
+    goal: "> 1.2x",
+    rounds: 7,
+    subject: { name: "over HTTP", run: () => startsPerSecond(server, runTrueConfined) },
+    yardstick: { name: "bubblewrap, so too", run: () => startsPerSecond(server, runBubblewrap) },
+  });
   await server.stop();
-  return [row, confined];
+  return [row, confined, perSecond];
+}
+
+const startersAtOnce = 4;
+
+async function startsPerSecond(server: Server, request: string): Promise<number> {
+  const each = 40;
+  const clients = await Promise.all(Array.from({ length: startersAtOnce }, () => rawClient(server.socket)));
+  const beganMs = performance.now();
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let i = 0; i < each; i++) await client.exchange(request);
+      client.close();
+    }),
+  );
+  return (startersAtOnce * each) / ((performance.now() - beganMs) / 1_000);
 }
 
 /** A profile like ours: the system, /proc, /dev, an empty home, no network. Debian: apt-get install bubblewrap. */
@@ -192,36 +215,6 @@ const runBubblewrap = requestText(
   JSON.stringify({ argv: bubblewrap, profile: "unconfined", workingDirectory: "/" }),
   ["accept: application/x-ndjson"],
 );
-
-async function output({ binary }: Subject): Promise<readonly Row[]> {
-  const server = await startNode(binary);
-  const home = join(server.socket, "..");
-  const textMb = 200;
-  const file = join(home, "output.txt");
-  const line = "2026-01-01T00:00:00Z info a line of an ordinary log, long enough to look like one\n";
-  writeFileSync(file, line.repeat(Math.ceil((textMb * 1e6) / line.length)));
-  const env = { PATH: process.env.PATH ?? "", OPERONE_HOME: home, HOME: home };
-  const rate = (argv: string[]) => async () => {
-    const beganMs = performance.now();
-    const child = Bun.spawn(argv, { env, stdin: "ignore", stdout: Bun.file("/dev/null"), stderr: "inherit" });
-    if ((await child.exited) !== 0) throw new Error(`${argv[0]} exited with ${child.exitCode}`);
-    return textMb / ((performance.now() - beganMs) / 1_000);
-  };
-  const limit = ["--profile", "unconfined", "--output-bytes-max", String(4 * textMb * 1e6)];
-  const row = await compare({
-    what: "child output",
-    unit: "MB/s",
-    goal: "> 0.9x",
-    rounds: 5,
-    subject: {
-      name: "operone shell run cat",
-      run: rate([binary, "shell", "run", ...limit, "--", "cat", file]),
-    },
-    yardstick: { name: "cat | cat", run: rate(["sh", "-c", `cat '${file}' | cat`]) },
-  });
-  await server.stop();
-  return [row];
-}
 
 export const measurements: Readonly<Record<string, Measurement>> = {
   start,

@@ -1,10 +1,13 @@
 /** Sessions: many at once, and how long a key takes to come back from a terminal. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compare, median, type Row } from "./rounds.ts";
-import { type Server, startNode } from "./subjects.ts";
+import { residentMb, type Server, startNode } from "./subjects.ts";
 
 const sessionsAtOnce = 500;
+/** The runtime closes the pipes of ended processes when it next collects garbage. */
+const cleanPauseMs = 100;
+const cleanTriesMax = 100;
 /** More at once would measure the queue of the caller. */
 const callsAtOnce = 16;
 
@@ -71,6 +74,34 @@ async function manyChildren(): Promise<number> {
   return tookMs;
 }
 
+/** Memory of the node for each session that runs, in kB; throws when something of them is left afterwards. */
+async function sessionKb(binary: string): Promise<number> {
+  const server = await startNode(binary);
+  const start = (at: number) =>
+    call(server, "shell/start", { argv: ["cat"], name: `m${at}`, profile: "unconfined" });
+  const remove = (at: number) => call(server, "shell/remove", { session: `m${at}` });
+  const handles = () => readdirSync(`/proc/${server.pid}/fd`).length;
+  // What the first sessions load is not theirs.
+  await times(callsAtOnce, start);
+  await times(callsAtOnce, remove);
+  const [beforeMb, handlesBefore] = [residentMb(server.pid), handles()];
+  await times(sessionsAtOnce, start);
+  const kb = ((residentMb(server.pid) - beforeMb) * 1_000) / sessionsAtOnce;
+  const running = await call(server, "shell/list", { running: true });
+  if (!Array.isArray(running) || running.length !== sessionsAtOnce) throw new Error("not all sessions run");
+  await times(sessionsAtOnce, remove);
+  const children = () => readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8").trim();
+  const isClean = () => children() === "" && handles() <= handlesBefore + callsAtOnce;
+  for (let tries = 0; !isClean(); tries++) {
+    if (tries === cleanTriesMax) {
+      throw new Error(`${handles()} descriptors after ${handlesBefore}, and the children "${children()}"`);
+    }
+    await Bun.sleep(cleanPauseMs);
+  }
+  await server.stop();
+  return kb;
+}
+
 async function many({ binary }: Binary): Promise<readonly Row[]> {
   const server = await startNode(binary);
   const row = (what: string, profile: string) =>
@@ -87,7 +118,14 @@ async function many({ binary }: Binary): Promise<readonly Row[]> {
     await row(`${sessionsAtOnce} confined sessions: the same`, "workspace"),
   ];
   await server.stop();
-  return rows;
+  const memory = await compare({
+    what: "memory of the node for a running session",
+    unit: "kB",
+    goal: "-",
+    rounds: 3,
+    subject: { name: "unconfined", run: () => sessionKb(binary) },
+  });
+  return [...rows, memory];
 }
 
 /** A terminal in which keys are echoed by the system; gives what types a key and resolves when it is back. */
