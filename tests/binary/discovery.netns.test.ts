@@ -1,14 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
 import type { Finding } from "../../src/kernel/ports.ts";
-import { TestNetwork } from "./network.ts";
+import { machines, removeMachines } from "./netns.ts";
 import { cleanUp, eventually, folder, jsonOf, startNode, type TestNode } from "./node.ts";
 
-const networks: TestNetwork[] = [];
-
 afterAll(async () => {
-  await cleanUp().finally(() => {
-    for (const network of networks) network.remove();
-  });
+  await cleanUp().finally(removeMachines);
 });
 
 interface NodeRow {
@@ -22,20 +18,18 @@ async function other(node: TestNode): Promise<NodeRow | undefined> {
   return nodes.find(({ self }) => !self);
 }
 
-function pair() {
-  const network = new TestNetwork();
-  networks.push(network);
-  const machines = { a: network.machine("a"), b: network.machine("b") };
+async function pair() {
+  const both = await machines({ a: undefined, b: undefined });
   const directories = { a: folder("a"), b: folder("b") };
   const start = (which: "a" | "b", ...argv: string[]) =>
-    startNode({ runner: machines[which].runner, directory: directories[which], argv });
-  return { a: machines.a, b: machines.b, start };
+    startNode({ runner: both[which].runner, directory: directories[which], argv });
+  return { ...both, start };
 }
 
 test("two members whose addresses both changed while both were down find each other again", async () => {
-  const { a, b, start } = pair();
-  a.setAddress("10.71.1.1/24");
-  b.setAddress("10.71.1.2/24");
+  const { a, b, start } = await pair();
+  await a.moveTo("10.71.1.1/24");
+  await b.moveTo("10.71.1.2/24");
   const first = await start("a", "--set", "networking.discovery=false");
   const second = await start("b", "--set", "networking.discovery=false");
   const { code } = await jsonOf<{ code: string }>(first.call("networking.invite"));
@@ -45,8 +39,8 @@ test("two members whose addresses both changed while both were down find each ot
   expect((await diagnosis(first))?.found).toBe("switched off by the configuration");
   await Promise.all([first.stop(), second.stop()]);
 
-  a.setAddress("10.72.1.11/24");
-  b.setAddress("10.72.1.12/24");
+  await a.moveTo("10.72.1.11/24");
+  await b.moveTo("10.72.1.12/24");
   const [again, back] = await Promise.all([start("a"), start("b")]);
   const linked = async (node: TestNode, ip: string) =>
     (await other(node))?.address?.startsWith(`/ip4/${ip}/`) === true;
@@ -60,13 +54,13 @@ test("two members whose addresses both changed while both were down find each ot
   });
 
   // Both move while they run, and their interfaces are gone meanwhile.
-  a.unplug();
-  b.unplug();
+  await a.removeInterface();
+  await b.removeInterface();
   for (const node of [again, back])
     expect(await eventually(async () => (await listens(node)) === "", 30_000)).toBe(true);
-  for (const machine of [a, b]) machine.plugIn();
-  a.setAddress("10.73.1.21/24");
-  b.setAddress("10.73.1.22/24");
+  for (const machine of [a, b]) await machine.addInterface();
+  await a.moveTo("10.73.1.21/24");
+  await b.moveTo("10.73.1.22/24");
   expect(await haveMet("10.73.1.21", "10.73.1.22")).toBe(true);
   for (const node of [again, back]) expect(node.errors().split("\n").length).toBeLessThan(20);
   await Promise.all([again.stop(), back.stop()]);
