@@ -248,8 +248,7 @@ export class LocalBackend implements Backend {
   /** The directory, and its last name after links: what is really written. */
   async #target(access: Access, path: string): Promise<Parent> {
     const parent = await this.#parent(access, path);
-    const facts = await orMissing(() => lstat(parent.place.child(parent.name)));
-    if (facts?.isSymbolicLink() !== true) return parent;
+    if (!(await isLink(parent))) return parent;
     await parent[Symbol.asyncDispose]();
     const found = await this.#resolver.follow(access, path);
     if (found === undefined) {
@@ -302,6 +301,16 @@ function strangeName(name: string): OperoneError {
 
 function textOf(host: SystemPath): string {
   return typeof host === "string" ? host : textOfName(host);
+}
+
+/** Lets go of the directory when the system will not say, as of a name that is too long. */
+async function isLink(parent: Parent): Promise<boolean> {
+  try {
+    return (await orMissing(() => lstat(parent.place.child(parent.name))))?.isSymbolicLink() === true;
+  } catch (error) {
+    await parent[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** Undefined: it went away meanwhile. */

@@ -134,14 +134,14 @@ export class Resolver {
       for (const [index, name] of names.entries()) {
         const folder: HeldPlace = held;
         const next = await orMissing(() => hold(folder.child(name)));
-        if (next === undefined) return undefined;
+        if (next === undefined) return this.#nothing(access, path);
         held = next;
         await using _ = folder;
         at = joined(at, name);
         const last = index === names.length - 1;
         if (!next.facts.isSymbolicLink() || (last && !follow)) continue;
         const text = await orMissing(() => linkText(folder.child(name)));
-        if (text === undefined) return undefined;
+        if (text === undefined) return this.#nothing(access, path);
         const step = { link: at, folder: parentOf(at), text, rest: names.slice(index + 1) };
         return await this.#through(access, step, follow, links + 1);
       }
@@ -152,6 +152,12 @@ export class Resolver {
     } finally {
       await held?.[Symbol.asyncDispose]();
     }
+  }
+
+  /** That nothing is there is told only to who would be told what is. */
+  #nothing(access: Access, path: string): undefined {
+    this.#judge(access, path);
+    return undefined;
   }
 
   async #holdRoot(): Promise<HeldPlace> {
