@@ -36,7 +36,7 @@ const search = op({
   name: "search",
   summary: "Search in files",
   description:
-    "The pattern is a regular expression of JavaScript (with the flag u), compared line by line, or a text with fixed. The files of a directory come in order, then those below it; the last item is a summary. What .gitignore and .ignore leave out, hidden files and what is no text are not searched; links are not followed. UTF-16 and Windows-1252 are told from the bytes.",
+    "The pattern is a regular expression as ripgrep has them, without look-around and backreferences, or a text with fixed; each line is looked at by itself. The files of a directory come in order, then those below it; the last item is a summary. What .gitignore and .ignore leave out, hidden files and what is no text are not searched; links are not followed. UTF-16 and Windows-1252 are told from the bytes.",
   effect: "read",
   needs: [reading],
   surfaces: ["http", "cli", "mesh", "mcp"],

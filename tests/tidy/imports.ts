@@ -110,6 +110,11 @@ const rooms: readonly Room[] = [
     files: /^modules\/(shell\/text-diff|fs\/editing)\.ts$/,
     instead: "Use modules/shell/text-diff.ts, or modules/fs/editing.ts.",
   },
+  {
+    what: /^rregex\//,
+    files: /^modules\/fs\/search\/regex-engine\.ts$/,
+    instead: "Use modules/fs/search/regex-engine.ts.",
+  },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {

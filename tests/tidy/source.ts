@@ -74,7 +74,16 @@ function parse(path: string, text: string): Source {
   const imports: Import[] = [];
   const add = (from: string, at: number, typeOnly: boolean, lazy: boolean): void => {
     const local = from.startsWith(".") ? posix.join(posix.dirname(path), from) : undefined;
-    imports.push({ from, file: local, line: lineAt(at), typeOnly, lazy });
+    // A file of a package that its `exports` do not name is still the package's.
+    const packaged =
+      local?.startsWith("node_modules/") === true ? local.slice("node_modules/".length) : undefined;
+    imports.push({
+      from: packaged ?? from,
+      file: packaged === undefined ? local : undefined,
+      line: lineAt(at),
+      typeOnly,
+      lazy,
+    });
   };
   for (const { moduleRequest, entries, start } of module.staticImports) {
     const typeOnly = entries.length > 0 && entries.every(({ isType }) => isType);

@@ -1,5 +1,5 @@
 /**
- * Scans files on a thread of its own: a regular expression can run for ever, and then the thread is ended.
+ * Scans files on a thread of its own, so that a slow disk or a large file holds up nobody else.
  *
  * A file is opened through no link, and only if it lies where it was listed: what was put in its place meanwhile is left
  * out.

@@ -11,13 +11,22 @@ const query = (pattern: string) => ({
   ...{ pattern, fixed: false, ignoreCase: false, word: false, before: 0, after: 0, perFileMax: 10 },
 });
 
-test("a pattern that does not come to an end is given up, with the file's name", async () => {
+test("patterns on which others work for ever are answered at once", async () => {
   const slow = join(folder, "slow");
-  writeFileSync(slow, `${"a".repeat(40)}!\n`.repeat(1_000));
-  using scanners = new Scanners(query("^(a+)+$"), 1_000_000, 200);
-  expect(await scanners.scan([slow]).catch((error) => error)).toMatchObject({
+  writeFileSync(slow, `${"a".repeat(100_000)}!\n${"x".repeat(100_000)}\n`);
+  for (const pattern of ["^(a+)+$", "x*x*x*x*x*x*x*x*y", "(a|aa)+$", "(.*)*="]) {
+    using scanners = new Scanners(query(pattern), 1_000_000);
+    expect(await scanners.scan([slow])).toMatchObject({ files: 1, found: [] });
+  }
+}, 30_000);
+
+test("a file that takes too long all the same is given up, and named", async () => {
+  const large = join(folder, "large");
+  writeFileSync(large, "some words of a line that is like any other\n".repeat(1_000_000));
+  using scanners = new Scanners(query("\\w+ \\w+ zebra$"), 100_000_000, 1);
+  expect(await scanners.scan([large]).catch((error) => error)).toMatchObject({
     code: "deadline",
-    message: expect.stringContaining(slow),
+    message: expect.stringContaining(large),
   });
 }, 30_000);
 

@@ -6,7 +6,7 @@ import type { Query } from "./line-search.ts";
 import type { ScanBatch, ScanResult, ScanStart } from "./scan-protocol.ts";
 
 const threadsMax = 4;
-/** Of one file with one pattern; what takes longer goes on for ever more often than not. */
+/** Of one file with one pattern: it is the disk that does not answer, more often than not. */
 const fileMsMax = 10_000;
 
 interface Waiting {
@@ -97,7 +97,7 @@ class Scanner {
     this.#fail(
       new OperoneError(
         "deadline",
-        `The pattern does not come to an end on "${paths[at] ?? ""}"; write it without one repetition in another, or search for a text with fixed`,
+        `The search of "${paths[at] ?? ""}" took too long and was given up; search in less, or leave that file out`,
       ),
     );
   }

@@ -29,7 +29,8 @@ export async function* searched(
   signal: AbortSignal,
   progress: (progress: Progress) => void,
 ) {
-  assertExpression(input);
+  // Refused before any thread is made.
+  new LineSearch(input);
   const { backend } = place;
   if (backend.hostPath === undefined) {
     throw new OperoneError(
@@ -64,19 +65,6 @@ export async function* searched(
     }
   }
   yield { summary: { ...sum, limited, durationMs: Math.round(performance.now() - began) } };
-}
-
-/** @throws OperoneError `invalid_input` before any thread is made */
-function assertExpression(query: Query): void {
-  try {
-    new LineSearch(query);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new OperoneError(
-      "invalid_input",
-      `${JSON.stringify(query.pattern)} is no regular expression: ${why}; search for it as a text with fixed`,
-    );
-  }
 }
 
 async function* filesOf(place: Place, input: SearchInput, signal: AbortSignal): AsyncGenerator<string, void> {
