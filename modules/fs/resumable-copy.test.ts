@@ -50,6 +50,7 @@ beforeEach(() => {
     root: "",
     refused: [],
     writable: true,
+    tag: "test",
     random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
   };
   far = new FarBackend(options);

@@ -5,6 +5,7 @@ import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import { LocalBackend } from "./local/local-backend.ts";
+import { OwnFiles } from "./local/own-files.ts";
 import type { config } from "./module.ts";
 import { FsState } from "./state.ts";
 import { Trash } from "./trash.ts";
@@ -20,19 +21,30 @@ export function startFs({ config, use }: FsInput): Started<Record<never, never>,
   const { clock, host, random } = use;
   // Its keys and its owner's token are nobody's files, whatever a grant says.
   const own = realOf(host.dataDirectory);
+  const trashDirectory = join(own, "fs", "trash");
   const machine = new LocalBackend({
     root: "",
     refused: [own],
+    own: new OwnFiles(own, [trashDirectory]),
+    tag: tagOf(host.hostName, own),
     writable: true,
     random: (count) => random.bytes(count),
   });
   const trash = new Trash({
     clock,
     random,
-    directory: join(host.dataDirectory, "fs", "trash"),
+    directory: trashDirectory,
     keepMs: config.trashKeepMs,
   });
   return { state: new FsState(new FileTree(machine), trash), services: {} };
+}
+
+/** Two nodes that write to one directory, as on a network disk, have two. */
+function tagOf(hostName: string, directory: string): string {
+  return new Bun.CryptoHasher("sha256")
+    .update(JSON.stringify([hostName, directory]))
+    .digest("hex")
+    .slice(0, 8);
 }
 
 /** Once, and before the doors open: what is refused must not depend on when it is asked. */

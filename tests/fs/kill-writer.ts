@@ -7,6 +7,7 @@ const backend = new LocalBackend({
   root: "",
   refused: [],
   writable: true,
+  tag: "test",
   random: (count) => crypto.getRandomValues(new Uint8Array(count)),
 });
 for (let round = 0; ; round++) {

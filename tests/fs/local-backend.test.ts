@@ -11,7 +11,7 @@ class Folder extends LocalBackend {
 
   constructor(root: string) {
     const random = systemRandom();
-    super({ root, refused: [], writable: true, random: (count) => random.bytes(count) });
+    super({ root, refused: [], writable: true, tag: "suite", random: (count) => random.bytes(count) });
     this.#root = root;
   }
 

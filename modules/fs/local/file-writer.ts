@@ -4,114 +4,122 @@
  * new ones.
  */
 import { type BigIntStats, constants } from "node:fs";
-import { chmod, type FileHandle, lchown, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import type { Entry, WriteOptions } from "../backend.ts";
 import { joined } from "../file-path.ts";
 import { codeOf } from "../system-error.ts";
+import { syncDirectory } from "./carry.ts";
+import { type Draft, Drafts, type DraftsOptions } from "./drafts.ts";
 import { entryOf, etagOf } from "./entry-facts.ts";
 import type { Parent } from "./local-backend.ts";
-import { syncDirectory } from "./move.ts";
-import { assertFile, type HeldPlace, hold, openHeld, orMissing } from "./place.ts";
+
+import { assertFile, hold, openHeld, orMissing, type SystemPath } from "./place.ts";
 
 const chunkBytes = 256 * 1024;
-/** What is left of a write that was killed: `.operone-write-` and 16 digits. */
-const draftPrefix = ".operone-write-";
+/** Of what is appended; more is gathered on the disk. */
+const gatheredBytesMax = 1024 * 1024;
 
-/** For opening what the writer itself finds at the name, and not a link to elsewhere. */
-const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+export interface WriterOptions extends DraftsOptions {
+  /** @throws OperoneError for what is nobody's to be read */
+  assertReadable(path: string, facts: BigIntStats): void;
+}
 
 export class FileWriter {
-  readonly #random: (count: number) => Uint8Array;
+  readonly #options: WriterOptions;
+  readonly #drafts: Drafts;
   /** The last write to each place; writes of this node to one file go one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(random: (count: number) => Uint8Array) {
-    this.#random = random;
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#drafts = new Drafts(options);
   }
 
   async write(target: Parent, content: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<Entry> {
-    const path = joined(target.path, target.name);
-    assertWanted(await factsAt(target), options, path);
-    const draft = `${draftPrefix}${Buffer.from(this.#random(8)).toString("hex")}`;
-    const draftPath = target.place.child(draft);
-    try {
-      await this.#fill(target, draft, content, options);
-      return await this.#inTurn(target, () => this.#publish(target, draft, options));
-    } finally {
-      // Gone when it was given its name.
-      await unlink(draftPath).catch(() => {});
-    }
+    const before = await factsAt(target);
+    assertWanted(before, options, joined(target.path, target.name));
+    await using draft = await this.#filled(target, before, content, options);
+    return await this.#inTurn(target, () => publish(target, draft, options));
   }
 
+  /** All of it is there before the first byte is added: a caller that is slow holds nobody up. */
   async append(
     target: Parent,
     content: AsyncIterable<Uint8Array>,
     { ifMatch }: { readonly ifMatch?: string },
   ): Promise<Entry> {
     const path = joined(target.path, target.name);
+    const wanted = { mode: "any", ...(ifMatch === undefined ? {} : { ifMatch }) } as const;
+    assertWanted(await factsAt(target), wanted, path);
+    await using gathered = await this.#gathered(target, content);
     return await this.#inTurn(target, async () => {
       const facts = await factsAt(target);
-      assertWanted(facts, { mode: "any", ...(ifMatch === undefined ? {} : { ifMatch }) }, path);
-      if (facts === undefined) {
-        return await this.#whole(target, content, { mode: "create" });
-      }
+      assertWanted(facts, wanted, path);
+      if (facts === undefined) return await this.#whole(target, facts, gathered.bytes(), { mode: "create" });
       // Its other names may lie where the caller has no right to write.
       if (facts.nlink > 1n) {
-        const more = concatenated(await bytesAt(target, path), content);
-        return await this.#whole(target, more, { mode: "replace", ifMatch: etagOf(facts) });
+        this.#options.assertReadable(path, facts);
+        const more = concatenated(await bytesAt(target, path), gathered.bytes());
+        return await this.#whole(target, facts, more, { mode: "replace", ifMatch: etagOf(facts) });
       }
-      return await appendTo(target, facts, content);
+      return await appendTo(target, facts, gathered.bytes());
     });
   }
 
-  /** As root: what is new belongs to the owner of the directory that it lies in. */
-  async adopt(folder: HeldPlace, name: string): Promise<void> {
-    if (process.getuid?.() !== 0) return;
-    await lchown(folder.child(name), Number(folder.facts.uid), Number(folder.facts.gid));
-  }
-
   /** In the turn that the caller has already. */
-  async #whole(target: Parent, content: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<Entry> {
-    const draft = `${draftPrefix}${Buffer.from(this.#random(8)).toString("hex")}`;
-    try {
-      await this.#fill(target, draft, content, options);
-      return await this.#publish(target, draft, options);
-    } finally {
-      await unlink(target.place.child(draft)).catch(() => {});
-    }
+  async #whole(
+    target: Parent,
+    before: BigIntStats | undefined,
+    content: AsyncIterable<Uint8Array>,
+    options: WriteOptions,
+  ): Promise<Entry> {
+    await using draft = await this.#filled(target, before, content, options);
+    return await publish(target, draft, options);
   }
 
-  async #fill(
-    target: Parent,
-    draft: string,
+  async #filled(
+    { path, place, name }: Parent,
+    before: BigIntStats | undefined,
     content: AsyncIterable<Uint8Array>,
     { permissions = 0o666, bytesMax, modifiedMs }: WriteOptions,
-  ): Promise<void> {
-    await using file = await open(target.place.child(draft), newFile, permissions & 0o777);
-    await copyInto(file, content, joined(target.path, target.name), bytesMax);
-    if (modifiedMs !== undefined) await file.utimes(modifiedMs / 1_000, modifiedMs / 1_000);
-    await file.sync();
+  ): Promise<Draft> {
+    // What replaces a file may be as secret as that one.
+    const draft = await this.#drafts.open(place, before === undefined ? permissions & 0o777 : 0o600);
+    try {
+      await copyInto(draft.file, content, joined(path, name), bytesMax);
+      if (modifiedMs !== undefined) await draft.file.utimes(modifiedMs / 1_000, modifiedMs / 1_000);
+      await draft.file.sync();
+      return draft;
+    } catch (error) {
+      await draft[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  async #publish(target: Parent, draft: string, options: WriteOptions): Promise<Entry> {
-    const { place, name } = target;
-    const path = joined(target.path, name);
-    const before = await factsAt(target);
-    assertWanted(before, options, path);
-    const [from, to] = [place.child(draft), place.child(name)];
-    if (before === undefined) {
-      await this.adopt(place, draft);
-      await giveName(from, to, path);
-      // To lose its other name changes a file, and so its etag.
-      await unlink(from).catch(() => {});
-    } else {
-      if (process.getuid?.() === 0) await lchown(from, Number(before.uid), Number(before.gid));
-      if (process.platform !== "win32") await chmod(from, Number(before.mode & 0o777n));
-      await rename(from, to);
+  async #gathered({ path, place, name }: Parent, content: AsyncIterable<Uint8Array>): Promise<Gathered> {
+    const parts: Uint8Array[] = [];
+    let total = 0;
+    const all = content[Symbol.asyncIterator]();
+    for (let next = await all.next(); !next.done; next = await all.next()) {
+      // Whoever gave it may fill it anew.
+      parts.push(next.value.slice());
+      total += next.value.length;
+      if (total > gatheredBytesMax) break;
     }
-    await syncDirectory(place.path);
-    return entryOf(path, await lstat(to, { bigint: true }));
+    if (total <= gatheredBytesMax) return { bytes: () => each(parts), [Symbol.asyncDispose]: async () => {} };
+    const draft = await this.#drafts.open(place, 0o600);
+    try {
+      const rest: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => all };
+      await copyInto(draft.file, concatenated(each(parts), rest), joined(path, name));
+    } catch (error) {
+      await draft[Symbol.asyncDispose]();
+      throw error;
+    }
+    return {
+      bytes: () => bytesOf(draft.file),
+      [Symbol.asyncDispose]: () => draft[Symbol.asyncDispose](),
+    };
   }
 
   async #inTurn<T>(target: Parent, work: () => Promise<T>): Promise<T> {
@@ -125,6 +133,33 @@ export class FileWriter {
       if (this.#turns.get(key) === settled) this.#turns.delete(key);
     }
   }
+}
+
+/** What came of a call, whole. */
+interface Gathered extends AsyncDisposable {
+  bytes(): AsyncIterable<Uint8Array>;
+}
+
+/** By what is open, and not by its name: that could be somebody else's by now. */
+async function publish(target: Parent, draft: Draft, options: WriteOptions): Promise<Entry> {
+  const { place, name } = target;
+  const path = joined(target.path, name);
+  const before = await factsAt(target);
+  assertWanted(before, options, path);
+  const to = place.child(name);
+  // As root: what is new belongs to the owner of the directory that it lies in.
+  const { uid, gid } = before ?? place.facts;
+  if (process.getuid?.() === 0) await draft.file.chown(Number(uid), Number(gid));
+  if (before !== undefined && process.platform !== "win32")
+    await draft.file.chmod(Number(before.mode & 0o777n));
+  await draft.settle();
+  if (before === undefined) {
+    await giveName(draft.path, to, path);
+    // To lose its other name changes a file, and so its etag.
+    await unlink(draft.path).catch(() => {});
+  } else await rename(draft.path, to);
+  await syncDirectory(place.path);
+  return entryOf(path, await draft.facts(to));
 }
 
 async function factsAt({ place, name }: Parent): Promise<BigIntStats | undefined> {
@@ -154,7 +189,7 @@ function assertWanted(
 }
 
 /** @throws OperoneError `conflict` for a name that somebody has taken meanwhile */
-async function giveName(from: string | Buffer, to: string | Buffer, path: string): Promise<void> {
+async function giveName(from: SystemPath, to: SystemPath, path: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
@@ -174,24 +209,28 @@ async function copyInto(
   content: AsyncIterable<Uint8Array>,
   path: string,
   bytesMax = Number.POSITIVE_INFINITY,
-): Promise<number> {
+  written: (count: number) => void = () => {},
+): Promise<void> {
   let total = 0;
   for await (const chunk of content) {
     total += chunk.length;
-    if (total > bytesMax)
+    if (total > bytesMax) {
+      const limit = { limitBytes: bytesMax };
       throw new OperoneError(
         "too_large",
         `"${path}" would have more than the ${bytesMax} bytes that are allowed`,
-        {
-          limitBytes: bytesMax,
-        },
+        limit,
       );
-    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at, chunk.length - at)).bytesWritten;
+    }
+    for (let at = 0; at < chunk.length; ) {
+      const { bytesWritten } = await file.write(chunk, at, chunk.length - at);
+      written(bytesWritten);
+      at += bytesWritten;
+    }
   }
-  return total;
 }
 
-/** What came so far is taken back when the rest does not come. */
+/** What was written of it is taken back when the rest cannot be, unless somebody else has written behind it. */
 async function appendTo(
   target: Parent,
   facts: BigIntStats,
@@ -201,31 +240,42 @@ async function appendTo(
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using file = await open(target.place.child(target.name), flags);
   const opened = await file.stat({ bigint: true });
-  if (opened.ino !== facts.ino || opened.nlink !== 1n)
+  if (opened.ino !== facts.ino || opened.dev !== facts.dev || opened.nlink !== 1n)
     throw new OperoneError("conflict", `"${path}" was replaced meanwhile; try again`);
+  let written = 0;
   try {
-    await copyInto(file, content, path);
+    await copyInto(file, content, path, undefined, (count) => (written += count));
     await file.sync();
   } catch (error) {
-    await file.truncate(Number(opened.size)).catch(() => {});
+    const { size } = await file.stat();
+    if (size === Number(opened.size) + written) await file.truncate(Number(opened.size)).catch(() => {});
     throw error;
   }
   return entryOf(path, await file.stat({ bigint: true }));
 }
 
 async function bytesAt(target: Parent, path: string): Promise<AsyncIterable<Uint8Array>> {
-  const place = await hold(target.place.child(target.name));
+  await using place = await hold(target.place.child(target.name));
   const file = await openHeld(place, path);
-  await place[Symbol.asyncDispose]();
   return (async function* () {
     await using _ = file;
-    for (;;) {
-      const chunk = new Uint8Array(chunkBytes);
-      const { bytesRead } = await file.read(chunk, 0, chunk.length);
-      if (bytesRead === 0) return;
-      yield chunk.subarray(0, bytesRead);
-    }
+    yield* bytesOf(file);
   })();
+}
+
+/** From its beginning. */
+async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; ; ) {
+    const chunk = new Uint8Array(chunkBytes);
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield chunk.subarray(0, bytesRead);
+  }
+}
+
+async function* each(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
+  yield* parts;
 }
 
 async function* concatenated(

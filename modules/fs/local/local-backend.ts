@@ -1,28 +1,30 @@
 /** The machine's own disk, below one root. Every path is resolved and judged by resolver.ts first. */
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, lstat, mkdir, readdir, rmdir, unlink } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, rmdir, unlink } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { OperoneError } from "../../../src/kernel/error.ts";
-import type { Access, Backend, ByteRange, Entry, Named, OpenFile, Traits, WriteOptions } from "../backend.ts";
+import type { Access, Backend, Entry, Named, OpenFile, Traits, WriteOptions } from "../backend.ts";
 import { joined } from "../file-path.ts";
-import { isNameText, systemName, textOfName } from "../name-text.ts";
+import { isNameText, textOfName } from "../name-text.ts";
 import { explained } from "../system-error.ts";
+import { carry, type Spot } from "./carry.ts";
+import type { DraftsOptions } from "./drafts.ts";
 import { entryOf, kindOf } from "./entry-facts.ts";
 import { FileWriter } from "./file-writer.ts";
 import { assertNameHere } from "./host-name.ts";
-import { moveAcross, moveEntry, occupied, syncDirectory } from "./move.ts";
-import { type HeldPlace, linkText, openHeld, orMissing, type SystemPath } from "./place.ts";
+import { moveEntry } from "./move.ts";
+import { openFile } from "./opened-file.ts";
+import { type HeldPlace, hold, linkText, namesOf, openHeld, orMissing } from "./place.ts";
 import { type Resolved, Resolver, type ResolverOptions } from "./resolver.ts";
 import { traitsOf } from "./traits.ts";
 
-/** One read. Large enough for the disk's full speed, small enough for many streams at once. */
-const chunkBytes = 256 * 1024;
 /** Entries that are asked for at once, and come in one batch. */
 const batchMax = 256;
+/** Names that are judged in one turn of the event loop. */
+const namesMax = 4_096;
 
-export interface LocalOptions extends ResolverOptions {
+export interface LocalOptions extends ResolverOptions, DraftsOptions {
   readonly writable: boolean;
-  /** Bytes of that many, for names that nobody can guess. */
-  random(count: number): Uint8Array;
 }
 
 export class LocalBackend implements Backend {
@@ -34,7 +36,7 @@ export class LocalBackend implements Backend {
   constructor(options: LocalOptions) {
     this.#options = options;
     this.#resolver = new Resolver(options);
-    this.#writer = new FileWriter(options.random);
+    this.#writer = new FileWriter({ ...options, assertReadable: this.#assertReadable });
   }
 
   async traits(access: Access, path: string): Promise<Traits> {
@@ -70,10 +72,10 @@ export class LocalBackend implements Backend {
   async *list(access: Access, path: string, signal: AbortSignal): AsyncGenerator<readonly Entry[], void> {
     const found = await explained("list", path, () => this.#directory(access, path));
     await using held = found;
-    const names = await explained("list", path, () => readdir(held.place.path, { encoding: "buffer" }));
+    const names = await explained("list", path, () => namesOf(held.place));
     for (let at = 0; at < names.length; at += batchMax) {
       signal.throwIfAborted();
-      const batch = names.slice(at, at + batchMax).map(textOfName);
+      const batch = names.slice(at, at + batchMax);
       const given = batch.filter((name) => this.#gives(access, joined(held.path, name)));
       const entries = await explained("list", path, () =>
         Promise.all(given.map((name) => entryIn(held.place, held.path, name))),
@@ -86,7 +88,11 @@ export class LocalBackend implements Backend {
     await using held = await explained("list", path, () => this.#directory(access, path));
     signal.throwIfAborted();
     const all = await explained("list", path, () => namesIn(held.place));
-    yield all.filter(({ name }) => this.#gives(access, joined(held.path, name)));
+    for (let at = 0; at < all.length; at += namesMax) {
+      signal.throwIfAborted();
+      yield all.slice(at, at + namesMax).filter(({ name }) => this.#gives(access, joined(held.path, name)));
+      await turn();
+    }
   }
 
   #gives(access: Access, path: string): boolean {
@@ -145,7 +151,7 @@ export class LocalBackend implements Backend {
       await using parent = await this.#parent(access, path);
       const { place, name } = parent;
       await mkdir(place.child(name), permissions);
-      await this.#writer.adopt(place, name);
+      await adopt(place, name);
       const made = joined(parent.path, name);
       return entryOf(made, await lstat(place.child(name), { bigint: true }));
     });
@@ -162,6 +168,7 @@ export class LocalBackend implements Backend {
       await using source = await this.#parent(access, from);
       await using target = await this.#parent(access, to);
       await this.#assertWhole(access, source);
+      await this.#assertReplaceable(target);
       const facts = await moveEntry(source, target, replace);
       return entryOf(joined(target.path, target.name), facts);
     });
@@ -172,8 +179,9 @@ export class LocalBackend implements Backend {
     await explained("remove", path, async () => {
       await using parent = await this.#parent(access, path);
       const child = parent.place.child(parent.name);
-      const facts = await orMissing(() => lstat(child));
+      const facts = await orMissing(() => lstat(child, { bigint: true }));
       if (facts === undefined) throw missing(path);
+      this.#resolver.assertMovable(path, facts);
       await (facts.isDirectory() ? rmdir(child) : unlink(child));
     });
   }
@@ -205,8 +213,8 @@ export class LocalBackend implements Backend {
       const facts = await orMissing(() => lstat(child, { bigint: true }));
       if (facts === undefined) throw missing(path);
       await this.#assertWhole(access, source);
-      await moveAcross(child, host);
-      await syncDirectory(source.place.path);
+      await using target = await hostSpot(host);
+      await carry(source, target, this.#carrying());
       return entryOf(joined(source.path, source.name), facts);
     });
   }
@@ -215,34 +223,37 @@ export class LocalBackend implements Backend {
     this.#assertWritable(path);
     return await explained("restore", path, async () => {
       await using target = await this.#parent(access, path);
+      await using source = await hostSpot(host);
+      await carry(source, target, this.#carrying());
       const child = target.place.child(target.name);
-      if ((await orMissing(() => lstat(child))) !== undefined) throw occupied(target);
-      await moveAcross(host, child);
-      await syncDirectory(target.place.path);
       return entryOf(joined(target.path, target.name), await lstat(child, { bigint: true }));
     });
   }
+
+  #carrying() {
+    const part = Buffer.from(this.#options.random(8)).toString("hex");
+    return { partName: `.operone-carried-${part}`, assertReadable: this.#assertReadable };
+  }
+
+  readonly #assertReadable = (path: string, facts: BigIntStats) => this.#resolver.assertNotOwn(path, facts);
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /**
    * What is moved as a whole must be the caller's as a whole: else what a deny keeps from it would come to where none does.
    */
-  async #assertWhole(access: Access, { path, place, name }: Parent): Promise<void> {
+  async #assertWhole(access: Access, { path, place, name }: Spot): Promise<void> {
     const whole = joined(path, name);
-    if (this.#resolver.holdsRefused(whole)) {
-      throw new OperoneError("forbidden", `"${whole}" holds the node's own files, which stay where they are`);
-    }
-    if (access.unlimited) return;
-    const folders = [{ host: place.child(name), path: whole }];
-    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      const { host, path: at } = folder;
-      access.check(at);
-      const facts = await orMissing(() => lstat(host));
-      if (facts?.isDirectory() !== true) continue;
-      for (const entry of (await readdir(host, { encoding: "buffer" })).map(textOfName))
-        folders.push({ host: systemName(`${textOf(host)}/${entry}`), path: joined(at, entry) });
-    }
+    await using held = await orMissing(() => hold(place.child(name)));
+    if (held === undefined) return;
+    this.#resolver.assertMovable(whole, held.facts);
+    if (!access.unlimited) await assertAllowed(access, whole, held);
+  }
+
+  /** What stands where something comes to is lost. */
+  async #assertReplaceable({ path, place, name }: Spot): Promise<void> {
+    const facts = await orMissing(() => lstat(place.child(name), { bigint: true }));
+    if (facts !== undefined) this.#resolver.assertMovable(joined(path, name), facts);
   }
 
   /** The directory, and its last name after links: what is really written. */
@@ -288,6 +299,33 @@ export class LocalBackend implements Backend {
 /** A directory that is held, and a name in it. */
 export type Parent = Resolved & { readonly name: string } & AsyncDisposable;
 
+/** Directory by directory, each held: a link that comes into its place leads nowhere. */
+async function assertAllowed(access: Access, path: string, held: HeldPlace): Promise<void> {
+  access.check(path);
+  if (!held.facts.isDirectory()) return;
+  for (const name of await namesOf(held)) {
+    await using inner = await orMissing(() => hold(held.child(name)));
+    if (inner !== undefined) await assertAllowed(access, joined(path, name), inner);
+  }
+}
+
+/** As root: what is new belongs to the owner of the directory that it lies in. */
+async function adopt(folder: HeldPlace, name: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  await using made = await hold(folder.child(name));
+  if (made.facts.isDirectory()) await chown(made.path, Number(folder.facts.uid), Number(folder.facts.gid));
+}
+
+/** A place of the node's own. */
+async function hostSpot(host: string): Promise<Spot & AsyncDisposable> {
+  const path = dirname(host);
+  const place = await hold(path);
+  return { place, path, name: basename(host), [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() };
+}
+
+/** Lets whatever else waits have its turn. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 function missing(path: string): OperoneError {
   return new OperoneError("not_found", `There is nothing at "${path}"`);
 }
@@ -297,10 +335,6 @@ function strangeName(name: string): OperoneError {
     "invalid_input",
     `${JSON.stringify(name)} spells bytes that are characters; write these instead`,
   );
-}
-
-function textOf(host: SystemPath): string {
-  return typeof host === "string" ? host : textOfName(host);
 }
 
 /** Lets go of the directory when the system will not say, as of a name that is too long. */
@@ -335,40 +369,4 @@ async function namesIn(folder: HeldPlace): Promise<readonly Named[]> {
     }),
   );
   return all.filter((one) => one !== undefined);
-}
-
-function openFile(file: FileHandle, entry: Entry, facts: BigIntStats): OpenFile {
-  return {
-    entry,
-    read: (signal, range) => chunksOf(file, entry, facts, signal, range),
-    [Symbol.asyncDispose]: () => file.close(),
-  };
-}
-
-/** Files of which the system does not know the size, as under /proc, are read to their end. */
-async function* chunksOf(
-  file: FileHandle,
-  { path, sizeBytes }: Entry,
-  facts: BigIntStats,
-  signal: AbortSignal,
-  range?: ByteRange,
-): AsyncGenerator<Uint8Array, void> {
-  const isUnknown = sizeBytes === 0 && facts.blocks === 0n;
-  let at = range?.start ?? 0;
-  const end = Math.min(
-    range?.end ?? Number.POSITIVE_INFINITY,
-    isUnknown ? Number.POSITIVE_INFINITY : sizeBytes,
-  );
-  while (at < end) {
-    signal.throwIfAborted();
-    // A new buffer each time: the reader may keep what it was given.
-    const chunk = new Uint8Array(Math.min(chunkBytes, end - at));
-    const { bytesRead } = await explained("read", path, () => file.read(chunk, 0, chunk.length, at));
-    if (bytesRead === 0) {
-      if (isUnknown) return;
-      throw new OperoneError("conflict", `"${path}" became shorter while it was read; read it again`);
-    }
-    at += bytesRead;
-    yield bytesRead === chunk.length ? chunk : chunk.subarray(0, bytesRead);
-  }
 }

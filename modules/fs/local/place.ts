@@ -7,9 +7,9 @@
  */
 import type { Buffer } from "node:buffer";
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, readlink, realpath, statfs } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
-import { systemName, textOfName } from "../name-text.ts";
+import { isNameText, systemName, textOfName } from "../name-text.ts";
 import { codeOf } from "../system-error.ts";
 
 export type SystemPath = string | Buffer;
@@ -101,6 +101,27 @@ function kindText(facts: BigIntStats): string {
   if (facts.isFIFO()) return "a pipe";
   if (facts.isSocket()) return "a socket";
   return "a device";
+}
+
+/** Of the file system of processes, see statfs(2). */
+const processSystem = 0x9fa0;
+
+/**
+ * Whether it is in a second mount of the processes' file system, as in a folder that holds another system: the one at
+ * /proc is judged by its names.
+ */
+export async function isOfProcesses(place: HeldPlace, host: string): Promise<boolean> {
+  if (process.platform !== "linux" || host === "/proc" || host.startsWith("/proc/")) return false;
+  // Disks have a major number, and what only the kernel holds has none.
+  const isDisk = ((place.facts.dev >> 8n) & 0xfffn) !== 0n;
+  return !isDisk && (await statfs(place.path)).type === processSystem;
+}
+
+/** The names in a directory. As bytes, which take more room, only where one of them is no text. */
+export async function namesOf(folder: HeldPlace): Promise<readonly string[]> {
+  const names = await readdir(folder.path);
+  if (!names.some((name) => name.includes("\ufffd") || !isNameText(name))) return names;
+  return (await readdir(folder.path, { encoding: "buffer" })).map(textOfName);
 }
 
 /** Undefined for what is not there. */

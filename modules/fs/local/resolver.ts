@@ -5,11 +5,12 @@
  * name, and where a link is met, the path that it leads to must be the caller's before anything of it is touched: so a
  * link cannot even tell what exists elsewhere.
  */
+import type { BigIntStats } from "node:fs";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import type { Access } from "../backend.ts";
 import { isWithin, joined, nameOf, parentOf } from "../file-path.ts";
-import { codeOf } from "../system-error.ts";
-import { type HeldPlace, hold, linkText, orMissing } from "./place.ts";
+import type { OwnFiles } from "./own-files.ts";
+import { type HeldPlace, hold, isOfProcesses, linkText, orMissing } from "./place.ts";
 
 /** As many as Linux follows. */
 const linksMax = 40;
@@ -19,15 +20,19 @@ export interface ResolverOptions {
   readonly root: string;
   /** Real paths of the machine that nobody gets, with what is in them. */
   readonly refused: readonly string[];
+  /** The same by what it is, whatever path leads to it. */
+  readonly own?: OwnFiles | undefined;
 }
 
 export class Resolver {
   readonly #root: string;
   readonly #refused: readonly string[];
+  readonly #own: OwnFiles | undefined;
 
-  constructor({ root, refused }: ResolverOptions) {
+  constructor({ root, refused, own }: ResolverOptions) {
     this.#root = root;
     this.#refused = refused;
+    this.#own = own;
   }
 
   /** What is there, held; the last link is followed too. Undefined when there is nothing. */
@@ -74,11 +79,19 @@ export class Resolver {
 
   /** @throws OperoneError `forbidden` for what nobody gets */
   assertOpen(path: string): void {
-    if (!this.isRefused(path)) return;
-    throw new OperoneError(
-      "forbidden",
-      `"${path}" holds what belongs to the node or to a running process, and is given to nobody`,
-    );
+    if (this.isRefused(path)) throw nobodys(path);
+  }
+
+  /** By what it is. @throws OperoneError `forbidden` for what nobody gets */
+  assertNotOwn(path: string, facts: BigIntStats): void {
+    if (this.#own?.holds(facts) === true) throw nobodys(path);
+  }
+
+  /** @throws OperoneError `forbidden` for what nobody gets, and for what holds it */
+  assertMovable(path: string, facts: BigIntStats): void {
+    this.assertNotOwn(path, facts);
+    if (!this.#holdsRefused(path) && !(facts.isDirectory() && this.#own?.isBelow(facts) === true)) return;
+    throw new OperoneError("forbidden", `"${path}" holds the node's own files, which stay where they are`);
   }
 
   isRefused(path: string): boolean {
@@ -87,7 +100,7 @@ export class Resolver {
   }
 
   /** Whether something that nobody gets lies below. */
-  holdsRefused(path: string): boolean {
+  #holdsRefused(path: string): boolean {
     const host = this.host(path);
     return this.#refused.some((one) => isWithin(one, host));
   }
@@ -98,7 +111,7 @@ export class Resolver {
   }
 
   /** The backend's path; undefined for one that lies outside. */
-  #own(host: string): string | undefined {
+  #inside(host: string): string | undefined {
     if (this.#root === "") return host;
     if (host === this.#root) return "/";
     return host.startsWith(`${this.#root}/`) ? host.slice(this.#root.length) : undefined;
@@ -118,6 +131,8 @@ export class Resolver {
   async #judged(access: Access, path: string, place: HeldPlace): Promise<Resolved> {
     try {
       this.#judge(access, path);
+      this.assertNotOwn(path, place.facts);
+      if (await isOfProcesses(place, this.host(path))) throw nobodys(path);
       return { path, place };
     } catch (error) {
       await place[Symbol.asyncDispose]();
@@ -179,7 +194,7 @@ export class Resolver {
   ): Promise<Resolved | undefined> {
     if (links > linksMax) throw circle(link);
     const host = normal(text.startsWith("/") ? text : `${this.host(folder)}/${text}`);
-    const target = this.#own(host);
+    const target = this.#inside(host);
     if (target === undefined) {
       throw new OperoneError(
         "forbidden",
@@ -207,14 +222,9 @@ interface Step {
   readonly rest: readonly string[];
 }
 
-/** Undefined: the quick way does not know, and the slow one will tell. */
+/** Undefined: the quick way does not know, and the slow one tells; what fails behind a link is nothing to tell of. */
 async function orSlow(work: () => Promise<HeldPlace>): Promise<HeldPlace | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ELOOP", "EACCES"].includes(codeOf(error) ?? "")) return undefined;
-    throw error;
-  }
+  return await work().catch(() => undefined);
 }
 
 /** As the text says: `..` takes back the name before it, even where that is a link itself. */
@@ -230,7 +240,17 @@ function normal(path: string): string {
 
 /** Of a process, and so of the node itself: its memory, its variables, its descriptors. */
 function isProcess(host: string): boolean {
-  return process.platform === "linux" && /^\/proc\/(\d+|self|thread-self)(\/|$)/.test(host);
+  return process.platform === "linux" && processPaths.test(host);
+}
+
+/** And the memory of the whole machine. */
+const processPaths = /^\/proc\/(\d+|self|thread-self|kcore|kmsg)(\/|$)/;
+
+function nobodys(path: string): OperoneError {
+  return new OperoneError(
+    "forbidden",
+    `"${path}" holds what belongs to the node or to a running process, and is given to nobody`,
+  );
 }
 
 function moved(path: string): OperoneError {
