@@ -93,7 +93,7 @@ const restore = op({
   async run(fs, { id, to }, { authority }) {
     const item = await fs.trash.one(id, authority);
     const place = await fs.writing(authority, to ?? item.path);
-    return entryShape(await fs.trash.restore(item, place), place.shown);
+    return entryShape(await fs.trash.restore(item, place, authority), place.shown);
   },
 });
 

@@ -17,7 +17,9 @@ export interface FsInput {
   readonly scope: Scope;
 }
 
-export function startFs({ config, use }: FsInput): Started<Record<never, never>, FsState> {
+const pruneEveryMs = 3_600_000;
+
+export function startFs({ config, use, scope }: FsInput): Started<Record<never, never>, FsState> {
   const { clock, host, random } = use;
   // Its keys and its owner's token are nobody's files, whatever a grant says.
   const own = realOf(host.dataDirectory);
@@ -36,7 +38,23 @@ export function startFs({ config, use }: FsInput): Started<Record<never, never>,
     directory: trashDirectory,
     keepMs: config.trashKeepMs,
   });
+  pruneRegularly(trash, clock, scope);
   return { state: new FsState(new FileTree(machine), trash), services: {} };
+}
+
+function pruneRegularly(trash: Trash, clock: Clock, scope: Scope): void {
+  let stop = () => {};
+  const next = () => {
+    stop = clock.after(pruneEveryMs, () => {
+      // What cannot be forgotten now can be an hour later.
+      void trash
+        .prune()
+        .catch(() => {})
+        .finally(() => scope.signal.aborted || next());
+    });
+  };
+  next();
+  scope.defer(() => stop());
 }
 
 /** Two nodes that write to one directory, as on a network disk, have two. */

@@ -5,6 +5,7 @@
  */
 import { type BigIntStats, constants } from "node:fs";
 import {
+  access,
   chmod,
   chown,
   type FileHandle,
@@ -64,6 +65,8 @@ export async function carry(from: Spot, to: Spot, options: CarryOptions): Promis
 
 async function carryAcross(from: Spot, to: Spot, facts: BigIntStats, options: CarryOptions): Promise<void> {
   if (await isTaken(to)) throw occupied(to);
+  // Where it cannot go from, there is no use in a copy.
+  await access(from.place.path, constants.W_OK);
   const part = { ...to, name: options.partName };
   try {
     await copyTree(from, part, options, depthMax);
