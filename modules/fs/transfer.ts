@@ -4,7 +4,7 @@ import type { Progress } from "../../src/kernel/operation.ts";
 import type { WriteMode } from "./backend.ts";
 import { isWithin, joined } from "./file-path.ts";
 import { byteProgress } from "./progress-steps.ts";
-import { assertSame, copyResumable, hashedOn, segmentBytes, writeOptionsOf } from "./resumable-copy.ts";
+import { assertSame, copyResumable, hashedOn, resumableBytesMin, writeOptionsOf } from "./resumable-copy.ts";
 import { entryAt } from "./state.ts";
 import type { Place } from "./tree.ts";
 import { type Walked, walk } from "./walk.ts";
@@ -30,7 +30,7 @@ export interface Transferred {
 export async function transfer(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
   const source = await entryAt(from);
   if (source.kind === "directory") return await directory(from, to, options);
-  const copier = new Copier(options);
+  const copier = new Copier(options, source.sizeBytes);
   await copier.file(from, to);
   return copier.result();
 }
@@ -43,9 +43,11 @@ class Copier {
   #directories = 0;
   #bytes = 0;
 
-  constructor(options: TransferOptions) {
+  /** @param total bytes, where it is known before */
+  constructor(options: TransferOptions, total?: number) {
     this.#options = options;
-    this.#told = byteProgress(options.progress);
+    const told = byteProgress(options.progress);
+    this.#told = (done) => told(done, total);
   }
 
   async file(from: Place, to: Place): Promise<void> {
@@ -53,7 +55,7 @@ class Copier {
     await using file = await from.backend.open(from.access, from.path);
     const isFar = from.backend.kind === "node" || to.backend.kind === "node";
     const count = (chunks: AsyncIterable<Uint8Array>) => this.#counted(chunks);
-    if (isFar && file.entry.sizeBytes > segmentBytes) {
+    if (isFar && file.entry.sizeBytes > resumableBytesMin) {
       await copyResumable({ from, to, file, mode, signal, count });
     } else {
       const hasher = new Bun.CryptoHasher("sha256");

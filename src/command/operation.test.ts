@@ -32,6 +32,7 @@ async function typed(directory: string, argv: readonly string[], stdin = "") {
     stderr: writer("stderr"),
     isTty: { stdin: false, stdout: false, stderr: false },
     columns: 80,
+    monotonicMs: () => 0,
     environment: {},
     signal: new AbortController().signal,
     readFile: input,

@@ -18,6 +18,7 @@ export interface ProcessIo {
   readonly workingDirectory: string;
   readonly isTty: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly columns: number;
+  monotonicMs(): number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -37,7 +38,8 @@ export function processIo(signal: AbortSignal): ProcessIo {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
     },
-    columns: process.stdout.columns ?? 80,
+    columns: process.stdout.columns ?? process.stderr.columns ?? 80,
+    monotonicMs: () => performance.now(),
     environment: process.env,
     signal,
     openTerminal: rawTerminal,

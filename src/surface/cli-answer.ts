@@ -3,7 +3,8 @@ import { ByteText } from "../kernel/byte-text.ts";
 import type { Answer } from "../kernel/call.ts";
 import { type ErrorBody, errorCodes, OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer, CliOutput, Operation } from "../kernel/operation.ts";
-import { type CliIo, type CliWriter, type ProgressLine, usesColor } from "./cli-io.ts";
+import { type CliIo, type CliWriter, usesColor } from "./cli-io.ts";
+import { type ProgressLine, watched } from "./cli-progress.ts";
 import { NodeLines } from "./node-lines.ts";
 import { type RenderOptions, renderItem, renderValue } from "./render.ts";
 import { escapeControls, jsonText } from "./text.ts";
@@ -111,11 +112,13 @@ async function writeBytes(
     );
   }
   await progress?.clear();
+  const counted = () =>
+    progress === undefined ? bytes.open() : watched(bytes.open(), bytes.sizeBytes, progress);
   if (output !== undefined) {
-    await io.writeFile(output, bytes.open());
+    await io.writeFile(output, counted());
     return 0;
   }
-  for await (const chunk of bytes.open()) await io.stdout.write(chunk);
+  for await (const chunk of io.isTty.stdout ? bytes.open() : counted()) await io.stdout.write(chunk);
   return 0;
 }
 

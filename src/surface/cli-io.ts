@@ -1,7 +1,4 @@
-/** The terminal as the command line sees it, and what is shown there while a call runs. */
-import type { Progress } from "../kernel/operation.ts";
-import { bytesText } from "./render.ts";
-import { escapeControls, truncate } from "./text.ts";
+/** The terminal as the command line sees it. */
 
 export interface CliWriter {
   /** Resolves when it was taken, so that a slow reader slows the call. Rejects with the code EPIPE when nobody reads. */
@@ -27,6 +24,8 @@ export interface CliIo {
   readonly columns: number;
   /** NO_COLOR and TERM are read from it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of a clock that only goes forward. */
+  monotonicMs(): number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   /** Hands the terminal over; absent where there is none to hand over. */
@@ -43,40 +42,4 @@ export function usesColor({ isTty, environment }: CliIo): boolean {
 
 export function isOutputClosed(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
-}
-
-export interface ProgressLine {
-  show(progress: Progress): void;
-  /** Before anything else is printed. */
-  clear(): Promise<void>;
-}
-
-export function showsProgress({ isTty, environment }: CliIo, json: boolean): boolean {
-  return isTty.stderr && !json && environment.TERM !== "dumb";
-}
-
-/** One line on stderr that is written over. */
-export function progressLine({ stderr, columns }: CliIo): ProgressLine {
-  let shown = false;
-  return {
-    show(progress) {
-      shown = true;
-      // Not awaited, and its failure is of no matter: a lost progress line must not fail the call.
-      stderr.write(`\r\x1b[K${truncate(progressText(progress), Math.max(1, columns - 1))}`).catch(() => {});
-    },
-    async clear() {
-      if (!shown) return;
-      shown = false;
-      await stderr.write("\r\x1b[K").catch(() => {});
-    },
-  };
-}
-
-function progressText({ done, total, unit, note }: Progress): string {
-  const count = (value: number) => (unit === "bytes" ? bytesText(value) : String(value));
-  const share =
-    total === undefined || total <= 0 ? "" : ` of ${count(total)} (${Math.floor((done / total) * 100)} %)`;
-  const named = unit === undefined || unit === "bytes" ? "" : ` ${unit}`;
-  const text = `${count(done)}${share}${named}${note === undefined ? "" : `: ${note}`}`;
-  return escapeControls(text).replaceAll("\n", " ");
 }

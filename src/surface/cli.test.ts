@@ -204,7 +204,7 @@ test("a reader that has seen enough ends the call without a word", async () => {
 
 test("progress is a line that is written over, for people alone", async () => {
   const shown = await run(["sample", "add", "1", "2"], { tty: { stderr: true } });
-  assert.equal(shown.err, "\r\x1b[K1 of 2 (50 %) numbers\r\x1b[K");
+  assert.equal(shown.err, "\r\x1b[K[##########----------] 50 %  1 of 2 numbers\r\x1b[K");
   assert.equal((await run(["sample", "add", "1", "2", "--json"], { tty: { stderr: true } })).err, "");
   assert.equal((await run(["sample", "add", "1", "2"])).err, "");
 });

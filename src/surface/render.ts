@@ -141,7 +141,7 @@ function numberText(key: string, value: number): string {
   return String(value);
 }
 
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const size = Math.abs(ms);
   if (size < 1_000) return `${round(ms)} ms`;
   if (size < 120_000) return `${round(ms / 1_000)} s`;

@@ -12,6 +12,7 @@ export interface CapturedOptions {
   readonly stdin?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly tty?: Partial<CliIo["isTty"]>;
   readonly columns?: number;
+  readonly monotonicMs?: () => number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly files?: Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export function capturedIo(options: CapturedOptions = {}): CapturedIo {
     stderr: writer(err),
     isTty: { stdin: false, stdout: false, stderr: false, ...options.tty },
     columns: options.columns ?? 80,
+    monotonicMs: options.monotonicMs ?? (() => 0),
     environment: options.environment ?? {},
     signal: options.signal ?? new AbortController().signal,
     readFile: (path) => streamOf(files.get(path) ?? ""),
