@@ -81,6 +81,14 @@ export interface WriteOptions {
   readonly bytesMax?: number;
 }
 
+export interface AppendOptions {
+  readonly ifMatch?: string;
+  /** What has arrived may stay when the rest does not come, and others may append between. Absent: all of it in one piece, or nothing. */
+  readonly partial?: boolean;
+  /** The time that it shall have been modified at. Absent: now. */
+  readonly modifiedMs?: number;
+}
+
 /** What differs between backends; callers look here instead of trying. */
 export interface Traits {
   readonly writable: boolean;
@@ -126,7 +134,7 @@ export interface Backend extends AsyncDisposable {
     access: Access,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    options?: { readonly ifMatch?: string },
+    options?: AppendOptions,
   ): Promise<Entry>;
   /** @throws OperoneError `conflict` when something is there already, `not_found` when its parent is not */
   makeDirectory(access: Access, path: string, options?: { readonly permissions?: number }): Promise<Entry>;

@@ -46,6 +46,14 @@ function contentOf(given: string | undefined, bytes: AsyncIterable<Uint8Array>):
 const written = (entry: v.InferOutput<typeof EntryShape>) =>
   lines(`${sizeText(entry.sizeBytes)} in ${visible(entry.path)}`);
 
+const modifiedMs = v.optional(
+  v.pipe(
+    v.number(),
+    v.integer(),
+    v.description("The time that it shall have been modified at, in Unix milliseconds."),
+  ),
+);
+
 const write = op({
   ...base,
   name: "write",
@@ -76,13 +84,7 @@ const write = op({
         ),
       ),
     ),
-    modifiedMs: v.optional(
-      v.pipe(
-        v.number(),
-        v.integer(),
-        v.description("The time that it shall have been modified at, in Unix milliseconds."),
-      ),
-    ),
+    modifiedMs,
   }),
   output: EntryShape,
   deadlineMs: hourMs,
@@ -107,16 +109,29 @@ const append = op({
   name: "append",
   summary: "Write at the end of a file",
   description:
-    "A file that is not there is made. When the rest does not come, what came of it is taken back.",
+    "A file that is not there is made. When the rest does not come, what came of it is taken back, unless a part will do.",
   takes: "bytes",
-  input: v.strictObject({ path, text, ifMatch }),
+  input: v.strictObject({
+    ...{ path, text, ifMatch },
+    partial: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description("What came of it stays when the rest does not, and others may write between."),
+      ),
+    ),
+    modifiedMs,
+  }),
   output: EntryShape,
   deadlineMs: hourMs,
   cli: { positional: ["path"], paths: ["path"], render: written },
   async run(fs, input, { authority, bytes }) {
     const place = await fs.writing(authority, input.path);
-    const match = input.ifMatch === undefined ? {} : { ifMatch: input.ifMatch };
-    const entry = await place.backend.append(place.access, place.path, contentOf(input.text, bytes), match);
+    const { ifMatch, partial, modifiedMs } = input;
+    const entry = await place.backend.append(place.access, place.path, contentOf(input.text, bytes), {
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+      ...(partial === undefined ? {} : { partial }),
+      ...(modifiedMs === undefined ? {} : { modifiedMs }),
+    });
     return entryShape(entry, place.shown);
   },
 });

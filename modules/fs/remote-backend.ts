@@ -5,7 +5,17 @@
 import type { Answer } from "../../src/kernel/call.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { CallContext } from "../../src/kernel/operation.ts";
-import type { Access, Backend, ByteRange, Entry, Named, OpenFile, Traits, WriteOptions } from "./backend.ts";
+import type {
+  Access,
+  AppendOptions,
+  Backend,
+  ByteRange,
+  Entry,
+  Named,
+  OpenFile,
+  Traits,
+  WriteOptions,
+} from "./backend.ts";
 import { absolutePath, nameOf } from "./file-path.ts";
 import type { EntryShape } from "./shapes.ts";
 import type { Place } from "./tree.ts";
@@ -95,7 +105,7 @@ class RemoteBackend implements Backend {
     _: Access,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    options: { readonly ifMatch?: string } = {},
+    options: AppendOptions = {},
   ): Promise<Entry> {
     return entryFrom(await this.#value("append", { path, ...options }, undefined, content));
   }

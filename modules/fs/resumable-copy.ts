@@ -1,14 +1,16 @@
 /**
- * Copies a large file between nodes in pieces, to a file beside the target whose name says what it is a part of. When the
- * copy breaks off, the next one of the same file goes on behind the last piece that arrived whole.
+ * Copies a large file between nodes to a file beside the target whose name says what it is a part of. When the copy breaks
+ * off, the next one of the same file goes on behind what arrived.
  */
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Entry, OpenFile, WriteMode, WriteOptions } from "./backend.ts";
 import { joined, nameOf, parentOf } from "./file-path.ts";
 import type { Place } from "./tree.ts";
 
-/** Of one piece: so much is sent again at most. */
-export const segmentBytes = 32 * 1024 * 1024;
+/** What is smaller is sent again as a whole. */
+export const resumableBytesMin = 32 * 1024 * 1024;
+/** What goes in one call, which has an hour. */
+const callBytesMax = 1024 * 1024 * 1024;
 
 interface ResumableCopy {
   readonly from: Place;
@@ -24,18 +26,22 @@ export async function copyResumable({ from, to, file, mode, signal, count }: Res
   await assertFree(to, mode);
   const part = { ...to, path: joined(parentOf(to.path), partName(from, file.entry, nameOf(to.path))) };
   let at = await arrived(from, part, signal);
-  const { sizeBytes } = file.entry;
-  while (at < sizeBytes) {
-    const end = Math.min(sizeBytes, at + segmentBytes);
-    const piece = count(file.read(signal, { start: at, end }));
-    if (at === 0)
-      await part.backend.write(part.access, part.path, piece, { mode: "any", ...writeOptionsOf(file.entry) });
-    else await part.backend.append(part.access, part.path, piece);
+  const { sizeBytes, modifiedMs } = file.entry;
+  const hasher = at === 0 ? new Bun.CryptoHasher("sha256") : undefined;
+  const options = { mode: "any", ...writeOptionsOf(file.entry) } as const;
+  if (at === 0) await part.backend.write(part.access, part.path, nothing(), options);
+  do {
+    const end = Math.min(sizeBytes, at + callBytesMax);
+    const bytes = count(file.read(signal, { start: at, end }));
+    const content = hasher === undefined ? bytes : hashedOn(bytes, hasher);
+    await part.backend.append(part.access, part.path, content, { partial: true, modifiedMs });
     at = end;
-  }
-  await assertSame(from, part, undefined, signal);
+  } while (at < sizeBytes);
+  await assertSame(from, part, hasher?.digest("hex"), signal);
   await part.backend.move(part.access, part.path, to.path, { replace: mode !== "create" });
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void> {}
 
 /** @throws OperoneError `conflict` */
 async function assertFree(to: Place, mode: WriteMode): Promise<void> {

@@ -6,7 +6,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
-import type { Entry, WriteOptions } from "../backend.ts";
+import type { AppendOptions, Entry, WriteOptions } from "../backend.ts";
 import { joined } from "../file-path.ts";
 import { codeOf } from "../system-error.ts";
 import { syncDirectory } from "./carry.ts";
@@ -47,23 +47,27 @@ export class FileWriter {
   async append(
     target: Parent,
     content: AsyncIterable<Uint8Array>,
-    { ifMatch }: { readonly ifMatch?: string },
+    { ifMatch, partial = false, modifiedMs }: AppendOptions,
   ): Promise<Entry> {
     const path = joined(target.path, target.name);
     const wanted = { mode: "any", ...(ifMatch === undefined ? {} : { ifMatch }) } as const;
-    assertWanted(await factsAt(target), wanted, path);
+    const time = modifiedMs === undefined ? {} : { modifiedMs };
+    const before = await factsAt(target);
+    assertWanted(before, wanted, path);
+    if (partial && before?.nlink === 1n) return await appendTo(target, before, content, { partial, ...time });
     await using gathered = await this.#gathered(target, content);
     return await this.#inTurn(target, async () => {
       const facts = await factsAt(target);
       assertWanted(facts, wanted, path);
-      if (facts === undefined) return await this.#whole(target, facts, gathered.bytes(), { mode: "create" });
+      if (facts === undefined)
+        return await this.#whole(target, facts, gathered.bytes(), { mode: "create", ...time });
       // Its other names may lie where the caller has no right to write.
       if (facts.nlink > 1n) {
         this.#options.assertReadable(path, facts);
         const more = concatenated(await bytesAt(target, path), gathered.bytes());
-        return await this.#whole(target, facts, more, { mode: "replace", ifMatch: etagOf(facts) });
+        return await this.#whole(target, facts, more, { mode: "replace", ifMatch: etagOf(facts), ...time });
       }
-      return await appendTo(target, facts, gathered.bytes());
+      return await appendTo(target, facts, gathered.bytes(), time);
     });
   }
 
@@ -230,11 +234,12 @@ async function copyInto(
   }
 }
 
-/** What was written of it is taken back when the rest cannot be, unless somebody else has written behind it. */
+/** Unless a part will do, what was written is taken back when the rest cannot be, but for what somebody wrote behind it. */
 async function appendTo(
   target: Parent,
   facts: BigIntStats,
   content: AsyncIterable<Uint8Array>,
+  { partial = false, modifiedMs }: AppendOptions,
 ): Promise<Entry> {
   const path = joined(target.path, target.name);
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -245,10 +250,12 @@ async function appendTo(
   let written = 0;
   try {
     await copyInto(file, content, path, undefined, (count) => (written += count));
+    if (modifiedMs !== undefined) await file.utimes(modifiedMs / 1_000, modifiedMs / 1_000);
     await file.sync();
   } catch (error) {
     const { size } = await file.stat();
-    if (size === Number(opened.size) + written) await file.truncate(Number(opened.size)).catch(() => {});
+    if (!partial && size === Number(opened.size) + written)
+      await file.truncate(Number(opened.size)).catch(() => {});
     throw error;
   }
   return entryOf(path, await file.stat({ bigint: true }));

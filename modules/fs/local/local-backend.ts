@@ -3,7 +3,16 @@ import type { BigIntStats } from "node:fs";
 import { chown, lstat, mkdir, readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { OperoneError } from "../../../src/kernel/error.ts";
-import type { Access, Backend, Entry, Named, OpenFile, Traits, WriteOptions } from "../backend.ts";
+import type {
+  Access,
+  AppendOptions,
+  Backend,
+  Entry,
+  Named,
+  OpenFile,
+  Traits,
+  WriteOptions,
+} from "../backend.ts";
 import { joined } from "../file-path.ts";
 import { isNameText, textOfName } from "../name-text.ts";
 import { explained } from "../system-error.ts";
@@ -132,7 +141,7 @@ export class LocalBackend implements Backend {
     access: Access,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    options: { readonly ifMatch?: string } = {},
+    options: AppendOptions = {},
   ): Promise<Entry> {
     this.#assertWritable(path);
     return await explained("append to", path, async () => {
