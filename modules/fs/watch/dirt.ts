@@ -65,8 +65,10 @@ export class Dirt implements HintSink {
     if (!this.isClean || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const onAbort = () => resolve();
+    signal.addEventListener("abort", onAbort);
     await promise;
+    signal.removeEventListener("abort", onAbort);
     this.#wake = undefined;
   }
 
