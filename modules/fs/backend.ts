@@ -161,4 +161,19 @@ export interface Backend extends AsyncDisposable {
   takeOut(access: Access, path: string, host: string): Promise<Entry>;
   /** The way back. @throws OperoneError `conflict` when something is at the path, `not_found` (its directory) */
   bringIn(access: Access, host: string, path: string): Promise<Entry>;
+  /**
+   * A directory, through links, whose changes the system tells of. Absent where nothing does.
+   *
+   * @throws OperoneError `not_found`, `conflict` (no directory)
+   */
+  watched?(access: Access, path: string): Promise<WatchedFolder>;
+}
+
+export interface WatchedFolder {
+  /** Its real one, the backend's. */
+  readonly path: string;
+  /** The same on the machine. */
+  readonly host: string;
+  /** Whether the caller may hear of it. @param path the backend's */
+  gives(path: string): boolean;
 }

@@ -4,6 +4,7 @@ import { lookOperations } from "./operations-look.ts";
 import { readOperations } from "./operations-read.ts";
 import { searchOperations } from "./operations-search.ts";
 import { trashOperations } from "./operations-trash.ts";
+import { watchOperations } from "./operations-watch.ts";
 import { writeOperations } from "./operations-write.ts";
 import type { FsState } from "./state.ts";
 
@@ -11,6 +12,7 @@ export const operations: readonly Operation<FsState>[] = [
   ...lookOperations,
   ...readOperations,
   ...searchOperations,
+  ...watchOperations,
   ...writeOperations,
   ...trashOperations,
 ];

@@ -10,6 +10,7 @@ import type { config } from "./module.ts";
 import { FsState } from "./state.ts";
 import { Trash } from "./trash.ts";
 import { FileTree } from "./tree.ts";
+import { Watches } from "./watch/watching.ts";
 
 export interface FsInput {
   readonly config: InferOutput<typeof config>;
@@ -39,7 +40,7 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
     keepMs: config.trashKeepMs,
   });
   pruneRegularly(trash, clock, scope);
-  return { state: new FsState(new FileTree(machine), trash), services: {} };
+  return { state: new FsState(new FileTree(machine), trash, new Watches(clock)), services: {} };
 }
 
 function pruneRegularly(trash: Trash, clock: Clock, scope: Scope): void {

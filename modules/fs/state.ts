@@ -5,14 +5,17 @@ import type { Entry } from "./backend.ts";
 import { reading, writing } from "./scope.ts";
 import type { Trash } from "./trash.ts";
 import type { FileTree, Place } from "./tree.ts";
+import type { Watches } from "./watch/watching.ts";
 
 export class FsState {
   readonly tree: FileTree;
   readonly trash: Trash;
+  readonly watches: Watches;
 
-  constructor(tree: FileTree, trash: Trash) {
+  constructor(tree: FileTree, trash: Trash, watches: Watches) {
     this.tree = tree;
     this.trash = trash;
+    this.watches = watches;
   }
 
   /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not */

@@ -1,5 +1,5 @@
 /** What Linux tells of directories (inotify(7)). No interface of the runtime tells of lost events, or of a whole tree's. */
-import { dlopen, ptr } from "bun:ffi";
+import { dlopen, ptr, read } from "bun:ffi";
 import { closeSync } from "node:fs";
 import { linuxLibraryName } from "./c-library.ts";
 
@@ -11,29 +11,33 @@ const closeWrite = 0x8;
 /** Moved from and to, created, deleted. */
 const names = 0x40 | 0x80 | 0x100 | 0x200;
 const selfDeleted = 0x400;
+const selfMoved = 0x800;
 const unmounted = 0x2000;
 const overflowed = 0x4000;
 const ignored = 0x8000;
 /** IN_ONLYDIR and IN_EXCL_UNLINK. */
 const conditions = 0x01000000 | 0x04000000;
-const mask = modify | attributes | closeWrite | names | selfDeleted | conditions;
+const mask = modify | attributes | closeWrite | names | selfDeleted | selfMoved | conditions;
 const headBytes = 16;
+/** ENOENT and ENOTDIR. */
+const goneErrors: ReadonlySet<number> = new Set([2, 20]);
 
 export interface DirectoryEvent {
   /** Of the directory, as `add` gave it; -1 for `lost`. */
   readonly id: number;
   /**
-   * `entry`: something is with the name. `written`: so are the bytes of that file. `over`: the directory is not watched
+   * `entry`: something is with the name. `written`: so are the bytes of that file. `moved`: the
+   * directory itself has another path. `over`: the directory is not watched
    * any more. `lost`: the system had more to tell than its queue holds.
    */
-  readonly kind: "entry" | "written" | "over" | "lost";
+  readonly kind: "entry" | "written" | "moved" | "over" | "lost";
   /** The bytes of the name in the directory; empty for the directory itself. */
   readonly name: Uint8Array;
 }
 
 export interface DirectoryQueue {
-  /** What was watched already has the id that it had. Undefined: the system watches no more directories. */
-  add(path: string): number | undefined;
+  /** What was watched already has the id that it had. Undefined: the system does not watch it, for want of room as a rule. */
+  add(path: string): number | "gone" | undefined;
   remove(id: number): void;
   /** In order, until `close`. To be called once. */
   events(): AsyncGenerator<readonly DirectoryEvent[], void>;
@@ -53,7 +57,8 @@ export function openDirectoryQueue(): DirectoryQueue | undefined {
   return {
     add(path) {
       const id = calls.add(fd, path);
-      return id < 0 ? undefined : id;
+      if (id >= 0) return id;
+      return goneErrors.has(calls.error()) ? "gone" : undefined;
     },
     remove: (id) => calls.remove(fd, id),
     async *events() {
@@ -77,10 +82,16 @@ function library() {
     inotify_init1: { args: ["i32"], returns: "i32" },
     inotify_add_watch: { args: ["i32", "ptr", "u32"], returns: "i32" },
     inotify_rm_watch: { args: ["i32", "i32"], returns: "i32" },
+    __errno_location: { args: [], returns: "ptr" },
   });
   return {
     open: () => symbols.inotify_init1(queueFlags),
     add: (fd: number, path: string) => symbols.inotify_add_watch(fd, ptr(Buffer.from(`${path}\0`)), mask),
+    /** Of the call before. */
+    error: () => {
+      const place = symbols.__errno_location();
+      return place === null ? 0 : read.i32(place);
+    },
     remove: (fd: number, id: number) => void symbols.inotify_rm_watch(fd, id),
   };
 }
@@ -104,5 +115,6 @@ function* eventsIn(bytes: Uint8Array): Generator<DirectoryEvent> {
 function kindOf(what: number): DirectoryEvent["kind"] {
   if ((what & overflowed) !== 0) return "lost";
   if ((what & (ignored | selfDeleted | unmounted)) !== 0) return "over";
+  if ((what & selfMoved) !== 0) return "moved";
   return (what & (modify | closeWrite)) !== 0 ? "written" : "entry";
 }

@@ -11,6 +11,7 @@ import type {
   Named,
   OpenFile,
   Traits,
+  WatchedFolder,
   WriteOptions,
 } from "../backend.ts";
 import { joined } from "../file-path.ts";
@@ -102,6 +103,12 @@ export class LocalBackend implements Backend {
       yield all.slice(at, at + namesMax).filter(({ name }) => this.#gives(access, joined(held.path, name)));
       await turn();
     }
+  }
+
+  async watched(access: Access, path: string): Promise<WatchedFolder> {
+    await using held = await explained("watch", path, () => this.#directory(access, path));
+    const host = this.#resolver.host(held.path);
+    return { path: held.path, host, gives: (inner) => this.#gives(access, inner) };
   }
 
   #gives(access: Access, path: string): boolean {

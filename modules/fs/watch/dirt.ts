@@ -1,4 +1,5 @@
 /** What has to be looked at again. However much happens, it stays small: then it is "everything". */
+import type { Clock } from "../../../src/kernel/ports.ts";
 import type { HintSink } from "./hints.ts";
 import type { Node } from "./model.ts";
 
@@ -20,6 +21,8 @@ export class Dirt implements HintSink {
   #wake: (() => void) | undefined;
   /** Hints so far: who waits for quiet looks whether it grows. */
   heard = 0;
+  /** Why the system does not tell of all; undefined while it does. */
+  blindness: string | undefined;
 
   constructor(root: Node, most = namesMax) {
     this.#root = root;
@@ -51,6 +54,10 @@ export class Dirt implements HintSink {
     this.directory(this.#root);
   }
 
+  blind(reason: string): void {
+    this.blindness ??= reason;
+  }
+
   /** What was marked until now, and why all is looked at, if it is. */
   take(): { readonly marks: Map<Node, Marks>; readonly reason: string | undefined } {
     const taken = { marks: this.#marks, reason: this.#reason };
@@ -60,15 +67,12 @@ export class Dirt implements HintSink {
     return taken;
   }
 
-  /** Resolves when there is a mark, or the signal aborts. */
-  async marked(signal: AbortSignal): Promise<void> {
-    if (!this.isClean || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const onAbort = () => resolve();
-    signal.addEventListener("abort", onAbort);
-    await promise;
-    signal.removeEventListener("abort", onAbort);
+  /** Resolves when there is a mark, that long has passed, or the signal aborts. */
+  async marked(clock: Clock, waitMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.isClean) return;
+    await passed(clock, waitMs, signal, (resolve) => {
+      this.#wake = resolve;
+    });
     this.#wake = undefined;
   }
 
@@ -84,4 +88,22 @@ export class Dirt implements HintSink {
     this.heard += 1;
     this.#wake?.();
   }
+}
+
+/** Resolves after that time, when the signal aborts, or as soon as it is told to; nothing is left behind. */
+export async function passed(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  earlier?: (resolve: () => void) => void,
+): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  const cancel = clock.after(ms, resolve);
+  signal.addEventListener("abort", onAbort);
+  earlier?.(resolve);
+  await promise;
+  signal.removeEventListener("abort", onAbort);
+  cancel();
 }

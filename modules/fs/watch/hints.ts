@@ -3,7 +3,6 @@
  * disk, so hints may come twice, late, and for nothing; where one may be missing, `everything` says so.
  */
 import { watch } from "node:fs";
-import { OperoneError } from "../../../src/kernel/error.ts";
 import { type DirectoryQueue, openDirectoryQueue } from "../../../src/platform/inotify.ts";
 import { textOfName } from "../name-text.ts";
 import type { Node } from "./model.ts";
@@ -14,13 +13,15 @@ export interface HintSink {
   /** All that is in it. */
   directory(directory: Node): void;
   everything(reason: string): void;
+  /** From now on hints are missing, and nobody will say which: the tree has to be compared time and again. */
+  blind(reason: string): void;
 }
 
 export interface Hints {
   /**
    * Hints come of what happens in it from now on: so before it is read. May be called again.
    *
-   * @param held what leads to the directory @throws OperoneError `limited`
+   * @param held what leads to the directory
    */
   cover(directory: Node, held: string): void;
   release(directory: Node): void;
@@ -30,17 +31,26 @@ export interface Hints {
 export type OpenHints = (root: Node, host: string, sink: HintSink) => Hints;
 
 export const systemHints: OpenHints = (root, host, sink) =>
-  process.platform === "linux" ? queueHints(sink) : portableHints(root, host, sink);
+  process.platform === "linux" ? queueHints(root, sink) : portableHints(root, host, sink);
 
-function queueHints(sink: HintSink): Hints {
-  const queue = openDirectoryQueue();
-  if (queue === undefined) throw exhausted("fs.inotify.max_user_instances", "watchers");
+export function queueHints(
+  root: Node,
+  sink: HintSink,
+  open: () => DirectoryQueue | undefined = openDirectoryQueue,
+): Hints {
+  const queue = open();
+  if (queue === undefined) {
+    sink.blind(exhausted("watchers", "fs.inotify.max_user_instances"));
+    return { cover() {}, release() {}, close() {} };
+  }
   const [nodes, ids] = [new Map<number, Node>(), new Map<Node, number>()];
-  void listen(queue, nodes, sink).catch(() => sink.everything("the system's queue could not be read"));
+  void listen(queue, nodes, root, sink).catch(() => sink.everything("the system's queue could not be read"));
   return {
     cover(directory, held) {
       const id = queue.add(held);
-      if (id === undefined) throw exhausted("fs.inotify.max_user_watches", "directories");
+      // That it is gone is heard where it was.
+      if (id === "gone") return;
+      if (id === undefined) return sink.blind(exhausted("directories", "fs.inotify.max_user_watches"));
       nodes.set(id, directory);
       ids.set(directory, id);
     },
@@ -56,23 +66,26 @@ function queueHints(sink: HintSink): Hints {
   };
 }
 
-async function listen(queue: DirectoryQueue, nodes: Map<number, Node>, sink: HintSink): Promise<void> {
+async function listen(
+  queue: DirectoryQueue,
+  nodes: Map<number, Node>,
+  root: Node,
+  sink: HintSink,
+): Promise<void> {
   for await (const events of queue.events()) {
     for (const { id, kind, name } of events) {
       if (kind === "lost") sink.everything("the system had more to tell than its queue holds");
       const directory = nodes.get(id);
       if (directory === undefined) continue;
-      if (kind === "over") sink.directory(directory);
+      // Of any other, the directories that it came from and went to tell.
+      if (kind === "over" || (kind === "moved" && directory === root)) sink.directory(directory);
       else if (name.length > 0) sink.entry(directory, textOfName(name), kind === "written");
     }
   }
 }
 
-function exhausted(setting: string, what: string): OperoneError {
-  return new OperoneError(
-    "limited",
-    `The system watches no more ${what} for the node's user; end another watch, name a smaller folder, or raise it: sysctl ${setting}`,
-  );
+function exhausted(what: string, setting: string): string {
+  return `the system watches no more ${what} for the node's user: end another watch, name a smaller folder, or raise it (sysctl ${setting})`;
 }
 
 /** For systems that watch a tree themselves: macOS and Windows. */

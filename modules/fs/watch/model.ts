@@ -1,14 +1,12 @@
 /** What a watched tree was when its watcher last told of it: a node a name, small enough for a million of them. */
 import type { BigIntStats } from "node:fs";
-import type { EntryKind } from "../backend.ts";
-import type { IgnoreRules } from "../ignore-files.ts";
+import type { Entry, EntryKind } from "../backend.ts";
 import { joined } from "../file-path.ts";
-import { kindOf } from "../local/entry-facts.ts";
+import type { IgnoreRules } from "../ignore-files.ts";
+import { entryOf, kindOf } from "../local/entry-facts.ts";
 
-export interface Node {
-  name: string;
-  /** Undefined for the root. It may be one that this node is not in any more. */
-  parent: Node | undefined;
+/** What is compared. Numbers alone: what the system gives, with its large integers, is five times as big. */
+export interface Facts {
   kind: EntryKind;
   device: number;
   file: number;
@@ -18,30 +16,57 @@ export interface Node {
   /** Of the last change to the file or to what is known of it: nobody can set it. */
   touchedMs: number;
   mode: number;
+}
+
+/** With what callers are told of it; its path is to be filled in. */
+export interface FullFacts extends Facts {
+  readonly entry: Entry;
+}
+
+export interface Node extends Facts {
+  name: string;
+  /** Undefined for the root. It may be one that this node is not in any more. */
+  parent: Node | undefined;
   /** By name. Undefined for what is no directory, or not watched. */
   children: Map<string, Node> | undefined;
   /** What ignore files say in it; undefined where nobody asked. */
   rules: IgnoreRules | undefined;
 }
 
-export function nodeOf(name: string, parent: Node | undefined, facts: BigIntStats): Node {
-  const node: Node = {
-    ...{ name, parent, kind: kindOf(facts), children: undefined, rules: undefined },
-    ...{ device: 0, file: 0, bornMs: 0, sizeBytes: 0, modifiedMs: 0, touchedMs: 0, mode: 0 },
+export function factsOf(stats: BigIntStats): Facts {
+  return {
+    kind: kindOf(stats),
+    device: Number(stats.dev),
+    file: Number(stats.ino),
+    bornMs: exactMs(stats.birthtimeNs),
+    sizeBytes: Number(stats.size),
+    modifiedMs: exactMs(stats.mtimeNs),
+    touchedMs: exactMs(stats.ctimeNs),
+    mode: Number(stats.mode),
   };
-  learn(node, facts);
-  return node;
 }
 
-export function learn(node: Node, facts: BigIntStats): void {
-  node.kind = kindOf(facts);
-  node.device = Number(facts.dev);
-  node.file = Number(facts.ino);
-  node.bornMs = exactMs(facts.birthtimeNs);
-  node.sizeBytes = Number(facts.size);
-  node.modifiedMs = exactMs(facts.mtimeNs);
-  node.touchedMs = exactMs(facts.ctimeNs);
-  node.mode = Number(facts.mode);
+export function fullFactsOf(stats: BigIntStats): FullFacts {
+  return { ...factsOf(stats), entry: entryOf("", stats) };
+}
+
+export function nodeOf(name: string, parent: Node | undefined, facts: Facts): Node {
+  const { kind, device, file, bornMs, sizeBytes, modifiedMs, touchedMs, mode } = facts;
+  return {
+    ...{ name, parent, kind, device, file, bornMs, sizeBytes, modifiedMs, touchedMs, mode },
+    ...{ children: undefined, rules: undefined },
+  };
+}
+
+export function learn(node: Node, facts: Facts): void {
+  node.kind = facts.kind;
+  node.device = facts.device;
+  node.file = facts.file;
+  node.bornMs = facts.bornMs;
+  node.sizeBytes = facts.sizeBytes;
+  node.modifiedMs = facts.modifiedMs;
+  node.touchedMs = facts.touchedMs;
+  node.mode = facts.mode;
 }
 
 /** Nanoseconds in a number: a quarter of a microsecond is left. */
@@ -49,29 +74,19 @@ function exactMs(ns: bigint): number {
   return Number(ns) / 1e6;
 }
 
-export function isSameFile(node: Node, facts: BigIntStats): boolean {
-  return (
-    node.file === Number(facts.ino) && node.device === Number(facts.dev) && node.kind === kindOf(facts)
-  );
+export function isSameFile(node: Facts, { file, device, kind }: Facts): boolean {
+  return node.file === file && node.device === device && node.kind === kind;
 }
 
 /** Of a directory its names are no change: they tell of themselves. */
-export function hasChanged(node: Node, facts: BigIntStats): boolean {
-  if (node.mode !== Number(facts.mode)) return true;
+export function hasChanged(node: Facts, { mode, sizeBytes, modifiedMs, touchedMs }: Facts): boolean {
+  if (node.mode !== mode) return true;
   if (node.kind === "directory") return false;
-  return (
-    node.sizeBytes !== Number(facts.size) ||
-    node.modifiedMs !== exactMs(facts.mtimeNs) ||
-    node.touchedMs !== exactMs(facts.ctimeNs)
-  );
+  return node.sizeBytes !== sizeBytes || node.modifiedMs !== modifiedMs || node.touchedMs !== touchedMs;
 }
 
 /** By which a moved file is known again: a new one may get the number of one that is gone, but not its birth. */
-export function birthOf(facts: BigIntStats): string {
-  return `${facts.dev}:${facts.ino}:${exactMs(facts.birthtimeNs)}:${kindOf(facts)}`;
-}
-
-export function birthOfNode({ device, file, bornMs, kind }: Node): string {
+export function birthOf({ device, file, bornMs, kind }: Facts): string {
   return `${device}:${file}:${bornMs}:${kind}`;
 }
 

@@ -2,17 +2,23 @@
  * Brings the model to what a survey found, step by step, and tells each step: whoever does the same steps in the same
  * order to a copy of the tree has the tree.
  */
-import type { BigIntStats } from "node:fs";
-import { allIn, birthOf, birthOfNode, isAttached, isInside, learn, type Node, relativeOf } from "./model.ts";
+import { allIn, birthOf, type FullFacts, isAttached, isInside, learn, type Node, relativeOf } from "./model.ts";
 import type { Fresh, Survey } from "./survey.ts";
 
+/** `inside`: what is in a directory, below it, each with a slash in front; empty unless it was asked for. */
 export type Step =
   /** `changed` too where another file took the name. */
-  | { readonly kind: "created" | "changed"; readonly node: Node; readonly path: string; readonly facts: BigIntStats }
+  | { readonly kind: "created" | "changed"; readonly path: string; readonly facts: FullFacts }
   /** With all that was in it. */
-  | { readonly kind: "removed"; readonly node: Node; readonly path: string }
+  | { readonly kind: "removed"; readonly path: string; readonly inside: readonly string[] }
   /** With all that is in it; a file that had the name is gone. */
-  | { readonly kind: "renamed"; readonly node: Node; readonly path: string; readonly from: string; readonly facts: BigIntStats };
+  | {
+      readonly kind: "renamed";
+      readonly path: string;
+      readonly from: string;
+      readonly inside: readonly string[];
+      readonly facts: FullFacts;
+    };
 
 interface Rename extends Fresh {
   readonly moved: Node;
@@ -29,7 +35,10 @@ export class Settling {
   #renames: Rename[] = [];
   readonly #removals: Set<Node>;
 
-  constructor(root: Node, survey: Survey, release: (directory: Node) => void) {
+  readonly #listsInside: boolean;
+
+  constructor(root: Node, survey: Survey, listsInside: boolean, release: (directory: Node) => void) {
+    this.#listsInside = listsInside;
     this.#root = root;
     this.#survey = survey;
     this.#release = release;
@@ -48,13 +57,13 @@ export class Settling {
     for (const [node, facts] of this.#survey.changed) {
       if (!isAttached(node, this.#root)) continue;
       learn(node, facts);
-      this.steps.push({ kind: "changed", node, path: relativeOf(node), facts });
+      this.steps.push({ kind: "changed", path: relativeOf(node), facts });
     }
     this.again.push(...this.#survey.missed);
   }
 
   #pair(): void {
-    const known = new Map([...this.#survey.gone].map((node) => [birthOfNode(node), node]));
+    const known = new Map([...this.#survey.gone].map((node) => [birthOf(node), node]));
     for (const one of this.#survey.fresh) {
       const birth = birthOf(one.facts);
       const moved = known.get(birth);
@@ -90,15 +99,15 @@ export class Settling {
     const { node, moved, facts } = one;
     if (isInside(node.parent, moved) || this.#takes(one) === undefined) return false;
     const from = relativeOf(moved);
-    const hasOtherBytes = moved.kind === "file" && moved.modifiedMs !== Number(facts.mtimeNs) / 1e6;
+    const hasOtherBytes = moved.kind === "file" && moved.modifiedMs !== facts.modifiedMs;
     moved.parent?.children?.delete(moved.name);
     moved.parent = node.parent;
     moved.name = node.name;
     node.parent?.children?.set(node.name, moved);
     learn(moved, facts);
     const path = relativeOf(moved);
-    this.steps.push({ kind: "renamed", node: moved, path, from, facts });
-    if (hasOtherBytes) this.steps.push({ kind: "changed", node: moved, path, facts });
+    this.steps.push({ kind: "renamed", path, from, inside: this.#inside(moved), facts });
+    if (hasOtherBytes) this.steps.push({ kind: "changed", path, facts });
     if (moved.children !== undefined) this.again.push(moved);
     return true;
   }
@@ -115,7 +124,7 @@ export class Settling {
     const taken = this.#takes(one);
     if (taken === undefined) return false;
     node.parent?.children?.set(node.name, node);
-    this.steps.push({ kind: taken.replaces ? "changed" : "created", node, path: relativeOf(node), facts });
+    this.steps.push({ kind: taken.replaces ? "changed" : "created", path: relativeOf(node), facts });
     return true;
   }
 
@@ -135,9 +144,15 @@ export class Settling {
   #remove(node: Node): void {
     this.#removals.delete(node);
     if (!isAttached(node, this.#root)) return;
-    this.steps.push({ kind: "removed", node, path: relativeOf(node) });
+    this.steps.push({ kind: "removed", path: relativeOf(node), inside: this.#inside(node) });
     node.parent?.children?.delete(node.name);
     for (const one of allIn(node)) if (one.children !== undefined) this.#release(one);
+  }
+
+  #inside(node: Node): readonly string[] {
+    if (!this.#listsInside || node.children === undefined) return [];
+    const { length } = relativeOf(node);
+    return [...allIn(node)].slice(1).map((one) => relativeOf(one).slice(length));
   }
 
   #breakCircle(): boolean {

@@ -1,31 +1,53 @@
-/** Looks at what was marked, and finds what is gone, new, or other than the model says. It changes nothing in the model. */
+/** Looks at what was marked, and finds what is gone, new, or other than the model says. */
 import { type BigIntStats, constants } from "node:fs";
 import { access, lstat, readdir } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import { IgnoreRules } from "../ignore-files.ts";
-import { type HeldPlace, hold, orMissing } from "../local/place.ts";
+import { type HeldPlace, hold } from "../local/place.ts";
 import { textOfName } from "../name-text.ts";
 import { codeOf } from "../system-error.ts";
 import type { Place } from "../tree.ts";
 import type { Marks } from "./dirt.ts";
 import type { Hints } from "./hints.ts";
-import { below, birthOf, birthOfNode, hasChanged, isAttached, isSameFile, type Node, nodeOf, relativeOf } from "./model.ts";
+import {
+  allIn,
+  below,
+  birthOf,
+  type FullFacts,
+  factsOf,
+  fullFactsOf,
+  hasChanged,
+  isAttached,
+  isSameFile,
+  type Node,
+  nodeOf,
+  relativeOf,
+} from "./model.ts";
 
 /** Looked at together. */
 const batchMax = 64;
-const directoriesMax = 200_000;
+/** Names after which what the system said of them is thrown away at once, and not when the runtime gets round to it. */
+const tidyNames = 2_048;
 const ignoreFileNames: ReadonlySet<string> = new Set([".gitignore", ".ignore"]);
+
+/** Gone, or closed to the node's user, or on a disk that does not answer: what is in it is not there for a watcher. */
+const unreadable: ReadonlySet<string> = new Set([
+  ...["ENOENT", "ENOTDIR", "ELOOP", "EACCES", "EPERM"],
+  ...["EIO", "ESTALE", "ENODEV", "ENXIO", "ETIMEDOUT", "ENOTCONN"],
+]);
+
+const entriesMax = 1_000_000;
 
 export interface Fresh {
   readonly node: Node;
-  readonly facts: BigIntStats;
+  readonly facts: FullFacts;
 }
 
 export interface Survey {
   readonly gone: Set<Node>;
   /** A directory before what is in it. */
   readonly fresh: Fresh[];
-  readonly changed: Map<Node, BigIntStats>;
+  readonly changed: Map<Node, FullFacts>;
   /** Not where the model says now; to be looked at again when the model has moved on. */
   readonly missed: Node[];
   /** The root is not there any more. */
@@ -43,39 +65,67 @@ export interface Ground {
   /** @param path the backend's */
   gives(path: string): boolean;
   readonly signal: AbortSignal;
+  readonly entriesMax?: number;
 }
+
+type See = (name: string, stats: BigIntStats | undefined) => void;
 
 export class Surveyor {
   readonly #ground: Ground;
   readonly #hints: Hints;
+  readonly #entriesMax: number;
+  /** Of the model and what is new; never fewer than there are. */
+  #entries = 0;
   #found: Survey = emptySurvey();
+  /** New directories that nobody has looked into. */
+  #unread: Node[] = [];
+  /** Whether what is new enters the model at once, and nobody is told. */
+  #adopts = false;
+  #seenNames = 0;
 
   constructor(ground: Ground, hints: Hints) {
     this.#ground = ground;
     this.#hints = hints;
+    this.#entriesMax = ground.entriesMax ?? entriesMax;
   }
 
+  /** Fills an empty model. */
+  async adopt(): Promise<Survey> {
+    const { root } = this.#ground;
+    this.#adopts = true;
+    try {
+      return await this.look(new Map([[root, { names: new Map(), whole: "yes" }]]));
+    } finally {
+      this.#adopts = false;
+    }
+  }
+
+  /** Changes nothing in the model. @throws OperoneError `limited` */
   async look(marks: ReadonlyMap<Node, Marks>): Promise<Survey> {
     this.#found = emptySurvey();
+    this.#unread = [];
     const waiting: (readonly [Node, Marks])[] = [...marks];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       this.#ground.signal.throwIfAborted();
       const [directory, { names, whole }] = next;
       if (!isAttached(directory, this.#ground.root) || directory.children === undefined) continue;
-      const rulesMoved = this.#ground.ignoreFiles && [...names.keys()].some((one) => ignoreFileNames.has(one));
+      const rulesMoved =
+        this.#ground.ignoreFiles && [...names.keys()].some((one) => ignoreFileNames.has(one));
       const depth = rulesMoved ? "deep" : whole;
       const deeper = await this.#directory(directory, names, depth);
       if (depth !== "deep") continue;
       // What was heard of by name keeps its word about the bytes.
-      for (const one of deeper) waiting.push([one, { names: marks.get(one)?.names ?? new Map(), whole: "deep" }]);
+      for (const one of deeper)
+        waiting.push([one, { names: marks.get(one)?.names ?? new Map(), whole: "deep" }]);
     }
     await this.#enterFresh();
+    this.#tidy(tidyNames / 2);
     return this.#found;
   }
 
   /** @returns the directories in it that stayed */
   async #directory(directory: Node, names: Marks["names"], whole: Marks["whole"]): Promise<readonly Node[]> {
-    const { gone, changed, missed, fresh } = this.#found;
+    const { gone, changed, missed } = this.#found;
     const held = await this.#hold(directory);
     if (held === undefined) {
       if (directory === this.#ground.root) this.#found.rootGone = true;
@@ -87,38 +137,50 @@ export class Surveyor {
     const wanted = whole === "no" ? [...names.keys()] : await this.#names(directory, place);
     const all = whole === "no" ? wanted : [...new Set([...wanted, ...children.keys()])];
     const deeper: Node[] = [];
-    for await (const [name, facts] of this.#seen(directory, place, all)) {
+    await this.#see(directory, place, all, (name, stats) => {
       const child = children.get(name);
-      if (child !== undefined && facts !== undefined && isSameFile(child, facts)) {
+      const facts = stats === undefined ? undefined : factsOf(stats);
+      if (child !== undefined && stats !== undefined && facts !== undefined && isSameFile(child, facts)) {
         if (hasChanged(child, facts) || (names.get(name) === true && child.kind === "file"))
-          changed.set(child, facts);
+          changed.set(child, fullFactsOf(stats));
         if (child.children !== undefined) deeper.push(child);
-        continue;
+        return;
       }
       if (child !== undefined) gone.add(child);
-      if (facts !== undefined) fresh.push({ node: nodeOf(name, directory, facts), facts });
-    }
+      if (stats !== undefined) this.#enter(name, directory, stats);
+    });
     return deeper;
+  }
+
+  #enter(name: string, directory: Node, stats: BigIntStats): void {
+    this.#assertRoom();
+    const node = nodeOf(name, directory, factsOf(stats));
+    if (node.kind === "directory" && this.#ground.recursive) this.#unread.push(node);
+    if (this.#adopts) directory.children?.set(name, node);
+    else this.#found.fresh.push({ node, facts: fullFactsOf(stats) });
+  }
+
+  #assertRoom(): void {
+    this.#entries += 1;
+    if (this.#entries <= this.#entriesMax) return;
+    this.#entries = this.#found.fresh.length + [...allIn(this.#ground.root)].length;
+    if (this.#entries > this.#entriesMax) throw tooMany(this.#entriesMax);
   }
 
   /** Directories that are new, and not just moved here, are read to their ground. */
   async #enterFresh(): Promise<void> {
-    const { fresh, gone } = this.#found;
-    const { recursive } = this.#ground;
-    const births = new Set([...gone].map(birthOfNode));
-    let directories = 0;
-    // It grows while it is read.
-    for (const { node, facts } of fresh) {
-      if (node.kind !== "directory" || !recursive || births.has(birthOf(facts))) continue;
-      if (++directories > directoriesMax) throw tooMany(directoriesMax);
-      node.children = new Map();
-      const held = await this.#hold(node);
+    const births = new Set([...this.#found.gone].map(birthOf));
+    for (let node = this.#unread.pop(); node !== undefined; node = this.#unread.pop()) {
+      if (births.has(birthOf(node))) continue;
+      const directory = node;
+      directory.children = new Map();
+      const held = await this.#hold(directory);
       if (held === undefined) continue;
       await using place = held;
-      const names = await this.#names(node, place);
-      for await (const [name, found] of this.#seen(node, place, names)) {
-        if (found !== undefined) fresh.push({ node: nodeOf(name, node, found), facts: found });
-      }
+      const names = await this.#names(directory, place);
+      await this.#see(directory, place, names, (name, stats) => {
+        if (stats !== undefined) this.#enter(name, directory, stats);
+      });
     }
   }
 
@@ -127,12 +189,11 @@ export class Surveyor {
     const path = below(this.#ground.host, relativeOf(directory));
     try {
       const place = await hold(path);
-      if (place.real === path && isSameFile(directory, place.facts)) return place;
+      if (place.real === path && isSameFile(directory, factsOf(place.facts))) return place;
       await place[Symbol.asyncDispose]();
       return undefined;
     } catch (error) {
-      if (["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ESTALE", "EIO"].includes(codeOf(error) ?? ""))
-        return undefined;
+      if (isUnreadable(error)) return undefined;
       throw error;
     }
   }
@@ -148,7 +209,7 @@ export class Surveyor {
       return names;
     } catch (error) {
       if (error instanceof OperoneError) throw error;
-      if (["EACCES", "EPERM", "ENOENT", "EIO", "ESTALE"].includes(codeOf(error) ?? "")) return [];
+      if (isUnreadable(error)) return [];
       throw error;
     }
   }
@@ -161,26 +222,46 @@ export class Surveyor {
     directory.rules = await above.within(place, path, relative, names, signal);
   }
 
-  async *#seen(
-    directory: Node,
-    held: HeldPlace,
-    names: readonly string[],
-  ): AsyncGenerator<readonly [string, BigIntStats | undefined]> {
+  async #see(directory: Node, held: HeldPlace, names: readonly string[], see: See): Promise<void> {
     const relative = relativeOf(directory);
     const folder = below(this.#ground.place.path, relative);
+    const { signal } = this.#ground;
+    const statsOf = async (name: string) =>
+      this.#ground.gives(below(folder, name)) ? await statsAt(held, name) : undefined;
     for (let at = 0; at < names.length; at += batchMax) {
-      this.#ground.signal.throwIfAborted();
-      yield* await Promise.all(
-        names.slice(at, at + batchMax).map(async (name) => {
-          if (!this.#ground.gives(below(folder, name))) return [name, undefined] as const;
-          const facts = await orMissing(() => lstat(held.child(name), { bigint: true }));
-          const inner = relative === "" ? name : `${relative}/${name}`;
-          const isOut = facts !== undefined && directory.rules?.ignores(inner, facts.isDirectory()) === true;
-          return [name, isOut ? undefined : facts] as const;
-        }),
-      );
+      signal.throwIfAborted();
+      const batch = names.slice(at, at + batchMax);
+      const found = await Promise.all(batch.map(statsOf));
+      for (const [index, name] of batch.entries()) {
+        const stats = found[index];
+        const inner = relative === "" ? name : `${relative}/${name}`;
+        const isOut = stats !== undefined && directory.rules?.ignores(inner, stats.isDirectory()) === true;
+        see(name, isOut ? undefined : stats);
+      }
+      this.#seenNames += batch.length;
+      this.#tidy(tidyNames);
     }
   }
+
+  #tidy(most: number): void {
+    if (this.#seenNames < most) return;
+    this.#seenNames = 0;
+    Bun.gc(false);
+  }
+}
+
+/** Undefined for what is not there, or of which the system says nothing to this user. */
+async function statsAt(held: HeldPlace, name: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(held.child(name), { bigint: true });
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return unreadable.has(codeOf(error) ?? "");
 }
 
 function emptySurvey(): Survey {
@@ -190,6 +271,6 @@ function emptySurvey(): Survey {
 function tooMany(most: number): OperoneError {
   return new OperoneError(
     "limited",
-    `There are more than ${most} directories below; watch a smaller folder, or leave some out by an ignore file`,
+    `There are more than ${most} names below; watch a smaller folder, or leave some out by an ignore file`,
   );
 }
