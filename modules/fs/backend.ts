@@ -176,4 +176,6 @@ export interface WatchedFolder {
   readonly host: string;
   /** Whether the caller may hear of it. @param path the backend's */
   gives(path: string): boolean;
+  /** Tells what is the node's own at this moment, whatever it is called here. */
+  own(): (facts: { readonly dev: bigint; readonly ino: bigint }) => boolean;
 }

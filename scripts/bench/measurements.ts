@@ -15,6 +15,7 @@ import {
   startYardstick,
   type Yardsticks,
 } from "./subjects.ts";
+import { watch } from "./watch.ts";
 
 export interface Subject {
   readonly binary: string;
@@ -226,4 +227,5 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...sessionMeasurements,
   store,
   ...meshMeasurements,
+  watch,
 };

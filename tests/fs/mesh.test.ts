@@ -99,6 +99,19 @@ test("a node that is an operator there has the files of the home that are not hi
   await allow("admin");
 });
 
+test("a folder of another node is watched, and the end of the call ends it there", async () => {
+  const end = new AbortController();
+  const answer = await here.call("fs.watch", { path: at("open") }, { node, signal: end.signal });
+  const seen: string[] = [];
+  for await (const item of answer.gives === "items" ? answer.items : []) {
+    seen.push(JSON.stringify(item));
+    if (seen.length === 1) writeFileSync(at("open/heard"), "");
+    if (seen.some((text) => text.includes("heard"))) break;
+  }
+  end.abort();
+  expect(seen[0]).toContain("ready");
+});
+
 test("the keys of another node are nobody's, not even for an admin", async () => {
   for (const name of ["owner.token", "node.key", ""])
     expect((await here.refused("fs.list", { path: join(there.directory, name) }, { node })).code).toBe(

@@ -108,7 +108,8 @@ export class LocalBackend implements Backend {
   async watched(access: Access, path: string): Promise<WatchedFolder> {
     await using held = await explained("watch", path, () => this.#directory(access, path));
     const host = this.#resolver.host(held.path);
-    return { path: held.path, host, gives: (inner) => this.#gives(access, inner) };
+    const gives = (inner: string) => this.#gives(access, inner);
+    return { path: held.path, host, gives, own: () => this.#resolver.own() };
   }
 
   #gives(access: Access, path: string): boolean {

@@ -32,6 +32,13 @@ export class OwnFiles {
     return this.#all.has(keyOf(facts));
   }
 
+  /** For many that are looked at together. */
+  now(): (facts: Identity) => boolean {
+    this.#refresh();
+    const all = this.#all;
+    return (facts) => all.has(keyOf(facts));
+  }
+
   /** A directory that it lies in: with that one it would be moved too. */
   isBelow(facts: Identity): boolean {
     const wanted = keyOf(facts);

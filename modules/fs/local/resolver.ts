@@ -94,6 +94,11 @@ export class Resolver {
     throw new OperoneError("forbidden", `"${path}" holds the node's own files, which stay where they are`);
   }
 
+  /** Tells what is the node's own at this moment, by what it is and not by its name. */
+  own(): ReturnType<OwnFiles["now"]> {
+    return this.#own?.now() ?? (() => false);
+  }
+
   isRefused(path: string): boolean {
     const host = this.host(path);
     return isProcess(host) || this.#refused.some((one) => isWithin(host, one));

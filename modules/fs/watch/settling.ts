@@ -2,7 +2,16 @@
  * Brings the model to what a survey found, step by step, and tells each step: whoever does the same steps in the same
  * order to a copy of the tree has the tree.
  */
-import { allIn, birthOf, type FullFacts, isAttached, isInside, learn, type Node, relativeOf } from "./model.ts";
+import {
+  allIn,
+  birthOf,
+  type FullFacts,
+  isAttached,
+  isInside,
+  learn,
+  type Node,
+  relativeOf,
+} from "./model.ts";
 import type { Fresh, Survey } from "./survey.ts";
 
 /** `inside`: what is in a directory, below it, each with a slash in front; empty unless it was asked for. */

@@ -64,6 +64,7 @@ export interface Ground {
   readonly ignoreFiles: boolean;
   /** @param path the backend's */
   gives(path: string): boolean;
+  own(): (facts: BigIntStats) => boolean;
   readonly signal: AbortSignal;
   readonly entriesMax?: number;
 }
@@ -226,6 +227,7 @@ export class Surveyor {
     const relative = relativeOf(directory);
     const folder = below(this.#ground.place.path, relative);
     const { signal } = this.#ground;
+    const isOwn = this.#ground.own();
     const statsOf = async (name: string) =>
       this.#ground.gives(below(folder, name)) ? await statsAt(held, name) : undefined;
     for (let at = 0; at < names.length; at += batchMax) {
@@ -235,7 +237,9 @@ export class Surveyor {
       for (const [index, name] of batch.entries()) {
         const stats = found[index];
         const inner = relative === "" ? name : `${relative}/${name}`;
-        const isOut = stats !== undefined && directory.rules?.ignores(inner, stats.isDirectory()) === true;
+        const isOut =
+          stats !== undefined &&
+          (directory.rules?.ignores(inner, stats.isDirectory()) === true || isOwn(stats));
         see(name, isOut ? undefined : stats);
       }
       this.#seenNames += batch.length;

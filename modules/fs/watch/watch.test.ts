@@ -17,14 +17,15 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import { LocalBackend } from "../local/local-backend.ts";
 import { bytesOfName, textOfName } from "../name-text.ts";
 import type { HintSink, OpenHints } from "./hints.ts";
-import { systemHints } from "./hints.ts";
+import { portableHints, systemHints } from "./hints.ts";
 import type { Step } from "./settling.ts";
 import { type Told, type WatchOptions, watchTree } from "./watch.ts";
 
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+  // Thousands of folders, on a busy machine.
+}, 60_000);
 
 function newFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-watch-")));
@@ -44,6 +45,7 @@ async function watched(host: string, more: Partial<WatchOptions> = {}): Promise<
   const backend = new LocalBackend({
     root: "",
     refused: [],
+    tag: "test",
     writable: false,
     random: (n) => new Uint8Array(n),
   });
@@ -51,7 +53,13 @@ async function watched(host: string, more: Partial<WatchOptions> = {}): Promise<
   const controller = new AbortController();
   const items = watchTree({
     ...{ host, recursive: true, ignoreFiles: false, debounceMs: 1, initial: true, listsInside: false },
-    ...{ gives: () => true, check() {}, clock: systemClock(), signal: controller.signal },
+    ...{
+      gives: () => true,
+      own: () => () => false,
+      check() {},
+      clock: systemClock(),
+      signal: controller.signal,
+    },
     place: { backend, access, path: host, shown: (path) => path },
     ...more,
   });
@@ -257,4 +265,20 @@ test("a link is told of and never followed, also when it takes the place of a fo
   writeFileSync(join(host, "last"), "");
   await watch.until(() => watch.copy.has("last") && isEqual(watch, host));
   expect(JSON.stringify(watch.told)).not.toContain("key");
+});
+
+test("the hints of systems that watch a tree themselves lead to the same", async () => {
+  const host = newFolder();
+  mkdirSync(join(host, "deep"));
+  await using watch = await watched(host, { openHints: portableHints });
+  for (const act of [
+    () => writeFileSync(join(host, "deep", "a"), "1"),
+    () => writeFileSync(join(host, "b"), "1"),
+    () => renameSync(join(host, "b"), join(host, "c")),
+    () => rmSync(join(host, "deep", "a")),
+    () => rmSync(join(host, "c")),
+  ]) {
+    act();
+    await watch.until(() => isEqual(watch, host));
+  }
 });

@@ -88,13 +88,7 @@ async function* first(
   yield { ready: true };
 }
 
-function settle(
-  root: Node,
-  survey: Survey,
-  dirt: Dirt,
-  hints: Hints,
-  listsInside: boolean,
-): readonly Step[] {
+function settle(root: Node, survey: Survey, dirt: Dirt, hints: Hints, listsInside: boolean): readonly Step[] {
   const settling = new Settling(root, survey, listsInside, (directory) => hints.release(directory));
   settling.run();
   for (const node of settling.again) if (isAttached(node, root)) dirt.directory(node);
