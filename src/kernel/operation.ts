@@ -125,6 +125,8 @@ export interface CliHints {
   render?(value: unknown): CliOutput;
   /** Exit code taken from a value or from the last item; undefined keeps 0. */
   exit?(value: unknown): number | undefined;
+  /** Of many nodes: 0 as soon as one of them ends with that, unless another failed. Absent: the first that is not 0. */
+  readonly oneNodeIsEnough?: boolean;
   /** For messages and items: a person at a terminal types into it. Absent: messages are JSON, one value a line. */
   readonly terminal?: TerminalHints;
   /** A further call after a value, made when a person sits at the terminal. */

@@ -35,15 +35,17 @@ export async function answered(to: Answered, answer: Answer): Promise<number> {
   return exitOf(to, last);
 }
 
-/** Every line says whose it is. The exit code is the first failure's, or the first that is not 0. */
+/** Every line says whose it is. The exit code is the first that is not 0, unless one node is enough. */
 async function writeNodes(to: Answered, items: AsyncIterable<unknown>): Promise<number> {
   const { operation, io, json, progress } = to;
   const lines = new NodeLines(io);
   /** Of each node's last item so far: the end of its answer says how it went. */
   const exits = new Map<string, number>();
   const render = operation.gives === "items" ? renderItem : renderValue;
+  let hasFailed = false;
   for await (const item of items) {
     const { value, error, ...named } = item as NodeItem;
+    hasFailed ||= error !== undefined;
     // Another node chose its name and its words; one line of it must stay one line.
     const node = oneLine(named.node);
     exits.set(node, error === undefined ? exitOf(to, value) : (errorCodes[error.code]?.exit ?? 1));
@@ -53,7 +55,8 @@ async function writeNodes(to: Answered, items: AsyncIterable<unknown>): Promise<
     else await lines.write(node, { stderr: `${oneLine(error.message)} (${error.code})\n` });
   }
   await lines.end();
-  return [...exits.values()].find((exit) => exit !== 0) ?? 0;
+  const isEnough = operation.cli.oneNodeIsEnough === true && !hasFailed && [...exits.values()].includes(0);
+  return isEnough ? 0 : ([...exits.values()].find((exit) => exit !== 0) ?? 0);
 }
 
 function oneLine(text: string): string {

@@ -129,6 +129,27 @@ test("of many nodes each line is one node's, whatever that calls itself or says"
   assert.equal(json.err, "");
 });
 
+test("where one node is enough, 1 means that none was, and a failure stays one", async () => {
+  const exitOf = (...items: object[]) => {
+    const client: OperationClient = {
+      call: async () => ({
+        gives: "items",
+        callId: "c",
+        items: (async function* () {
+          yield* items;
+        })(),
+      }),
+    };
+    return run(["sample", "add", "1", "2", "--node", "all"], {}, client).then(({ exit }) => exit);
+  };
+  const [no, yes] = [
+    { node: "pi", value: { sum: 4 } },
+    { node: "nas", value: { sum: 3 } },
+  ];
+  const gone = { node: "pc", error: { code: "unavailable", message: "gone" } };
+  assert.deepEqual([await exitOf(no, yes), await exitOf(no), await exitOf(yes, gone)], [0, 1, 15]);
+});
+
 test("binary bytes are not written to a terminal", async () => {
   const { exit, out, err } = await run(["sample", "file", "--size-bytes=10", "--no-text"], {
     tty: { stdout: true },

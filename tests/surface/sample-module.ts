@@ -53,6 +53,7 @@ const values: readonly Operation<null>[] = [
       positional: ["a", "b"],
       render: (value) => ({ stdout: `${value.sum}\n` }),
       exit: ({ sum }) => Math.abs(sum) % 3,
+      oneNodeIsEnough: true,
     },
     examples: [{ input: { a: 1, b: 2 }, output: { sum: 3 } }],
     run: (_, { a, b }, { progress }) => {
