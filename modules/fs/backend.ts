@@ -144,6 +144,10 @@ export interface Backend extends AsyncDisposable {
   remove(access: Access, path: string): Promise<void>;
   /** The path of the machine, where there is one: for threads that read for themselves. */
   hostPath?(path: string): string;
+  /** With `hostPath`: whether the caller gets what has this real path, of which nothing was touched yet. */
+  gives?(access: Access, path: string): boolean;
+  /** The same for every file right in the directory, whatever its name: then none has to be asked for by itself. */
+  givesFilesIn?(access: Access, path: string): boolean;
   /** SHA-256 in hexadecimal digits, of the file or of its beginning: where the bytes are, so that they need not travel. */
   hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string>;
   /**

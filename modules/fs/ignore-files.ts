@@ -6,9 +6,10 @@ import ignore, { type Ignore } from "ignore";
 import { joined } from "./file-path.ts";
 import type { Place } from "./tree.ts";
 
-const names = [".gitignore", ".ignore"] as const;
+/** Read from each directory, the later ones having the last word. */
+export const ignoreFileNames: readonly string[] = [".gitignore", ".ignore"];
 /** Of one such file; a longer one is left out of account. */
-const bytesMax = 1024 * 1024;
+export const ignoreFileBytesMax = 1024 * 1024;
 
 interface Layer {
   /** With a slash at its end; "" for where the walk began. */
@@ -19,15 +20,17 @@ interface Layer {
 /** The rules that count in one directory. */
 export class IgnoreRules {
   readonly #layers: readonly Layer[];
+  readonly #deepestFirst: readonly Layer[];
 
   constructor(layers: readonly Layer[] = []) {
     this.#layers = layers;
+    this.#deepestFirst = layers.toReversed();
   }
 
   /** @param relative of an entry, below where the walk began */
   ignores(relative: string, isDirectory: boolean): boolean {
-    if (/(^|\/)\.git$/.test(relative)) return true;
-    for (const { below, rules } of this.#layers.toReversed()) {
+    if (relative === ".git" || relative.endsWith("/.git")) return true;
+    for (const { below, rules } of this.#deepestFirst) {
       const { ignored, unignored } = rules.test(relative.slice(below.length) + (isDirectory ? "/" : ""));
       if (ignored) return true;
       if (unignored) return false;
@@ -43,12 +46,18 @@ export class IgnoreRules {
     found: ReadonlySet<string>,
     signal: AbortSignal,
   ) {
-    const layers: Layer[] = [];
-    for (const name of names.filter((one) => found.has(one))) {
-      const text = await textAt({ ...place, path: joined(path, name) }, signal);
-      if (text !== undefined)
-        layers.push({ below: relative === "" ? "" : `${relative}/`, rules: ignore().add(text) });
-    }
+    const texts: string[] = [];
+    for (const name of ignoreFileNames.filter((one) => found.has(one)))
+      texts.push((await textAt({ ...place, path: joined(path, name) }, signal)) ?? "");
+    return this.with(relative, texts);
+  }
+
+  /** The same, of files that were read already. @param texts in the order of `ignoreFileNames` */
+  with(relative: string, texts: readonly string[]): IgnoreRules {
+    const below = relative === "" ? "" : `${relative}/`;
+    const layers = texts
+      .filter((text) => text !== "")
+      .map((text) => ({ below, rules: ignore({ allowRelativePaths: true }).add(text) }));
     return layers.length === 0 ? this : new IgnoreRules([...this.#layers, ...layers]);
   }
 }
@@ -57,7 +66,7 @@ export class IgnoreRules {
 async function textAt({ backend, access, path }: Place, signal: AbortSignal): Promise<string | undefined> {
   try {
     await using file = await backend.open(access, path);
-    if (file.entry.sizeBytes > bytesMax) return undefined;
+    if (file.entry.sizeBytes > ignoreFileBytesMax) return undefined;
     return Buffer.concat(await Array.fromAsync(file.read(signal))).toString("utf8");
   } catch {
     return undefined;

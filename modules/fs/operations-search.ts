@@ -47,12 +47,15 @@ const search = op({
     path: pathOrHome,
     fixed: flag("The pattern is a text and no regular expression.", false),
     ignoreCase: flag("Capital and small letters are the same.", false),
+    smartCase: flag("The same, unless the pattern has a capital letter.", false),
     word: flag("Only where it stands as a word.", false),
     glob: v.optional(
       v.pipe(
         v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(1_024))),
         v.maxLength(64),
-        v.description('Only files of one of these patterns: "*.md", "src/**/*.ts".'),
+        v.description(
+          'Only files whose paths fit: "*.md", "src/**/*.ts"; with "!" in front, those not. The last that fits counts.',
+        ),
       ),
       [],
     ),
@@ -62,10 +65,10 @@ const search = op({
     after: around("Lines after each match."),
     limit: amount(1_000, 100_000, "Matches in the answer."),
     perFileMax: amount(100_000, 100_000, "Matches of one file."),
-    fileBytesMax: amount(67_108_864, 268_435_456, "Larger files are not searched."),
+    fileBytesMax: amount(16_000_000_000, 1_000_000_000_000, "Larger files are not searched."),
   }),
   output: v.union([Match, Summary]),
-  errors: ["not_found", "deadline", "unsupported"],
+  errors: ["not_found", "conflict", "limited", "deadline"],
   deadlineMs: 3_600_000,
   cli: {
     positional: ["pattern", "path"],
@@ -73,10 +76,13 @@ const search = op({
     render,
     exit: (item) => ("summary" in item ? (item.summary.matches === 0 ? 1 : 0) : undefined),
     failureExit: 2,
+    oneNodeIsEnough: true,
   },
-  run: async function* (fs, { path, ...input }, { authority, signal, progress }) {
+  run: async function* ({ tree, crew, clock }, { path, ...input }, context) {
     const { searched } = await import("./search/searching.ts");
-    yield* searched(await fs.reading(authority, path), input, signal, progress);
+    const { authority, caller, signal, progress } = context;
+    const place = await tree.place(authority, reading, path);
+    yield* searched(place, input, { crew, clock, caller, signal, progress });
   },
 });
 

@@ -7,6 +7,7 @@ import type { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import { LocalBackend } from "./local/local-backend.ts";
 import { OwnFiles } from "./local/own-files.ts";
 import type { config } from "./module.ts";
+import { Crew } from "./search/crew.ts";
 import { FsState } from "./state.ts";
 import { Trash } from "./trash.ts";
 import { FileTree } from "./tree.ts";
@@ -40,7 +41,10 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
     keepMs: config.trashKeepMs,
   });
   pruneRegularly(trash, clock, scope);
-  return { state: new FsState(new FileTree(machine), trash, new Watches(clock)), services: {} };
+  const crew = new Crew(clock);
+  scope.defer(async () => crew.close());
+  const state = new FsState({ tree: new FileTree(machine), trash, watches: new Watches(clock), crew, clock });
+  return { state, services: {} };
 }
 
 function pruneRegularly(trash: Trash, clock: Clock, scope: Scope): void {

@@ -1,21 +1,29 @@
 /** What the operations of fs work on. */
 import type { Authority } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import type { Clock } from "../../src/kernel/ports.ts";
 import type { Entry } from "./backend.ts";
 import { reading, writing } from "./scope.ts";
+import type { Crew } from "./search/crew.ts";
 import type { Trash } from "./trash.ts";
 import type { FileTree, Place } from "./tree.ts";
 import type { Watches } from "./watch/watching.ts";
+
+export type FsParts = Pick<FsState, "tree" | "trash" | "watches" | "crew" | "clock">;
 
 export class FsState {
   readonly tree: FileTree;
   readonly trash: Trash;
   readonly watches: Watches;
+  readonly crew: Crew;
+  readonly clock: Clock;
 
-  constructor(tree: FileTree, trash: Trash, watches: Watches) {
+  constructor({ tree, trash, watches, crew, clock }: FsParts) {
     this.tree = tree;
     this.trash = trash;
     this.watches = watches;
+    this.crew = crew;
+    this.clock = clock;
   }
 
   /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not */

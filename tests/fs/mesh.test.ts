@@ -167,3 +167,26 @@ test("a token copies only what it may read on the one side, to where it may writ
     ]);
   rmSync(near, { recursive: true });
 });
+
+test("a search on all nodes names the node of each hit, and one that is gone spoils nothing", async () => {
+  mkdirSync(at("invoices"));
+  writeFileSync(at("invoices/may"), "invoice 2025\ninvoice 2026\n");
+  const third = await startMeshNode({ name: "third" });
+  await joinMesh(here, third);
+  await connected(here, third);
+  await third.stop();
+  const answer = await here.call(
+    "fs.search",
+    { pattern: "invoice 2026", path: at("invoices") },
+    { node: "all" },
+  );
+  if (answer.gives !== "items") throw new Error(answer.gives);
+  const items = (await Array.fromAsync(answer.items)) as { node: string; value?: object; error?: object }[];
+  const of = (name: string) => items.filter(({ node }) => node === name);
+  for (const name of ["here", "there"])
+    expect(of(name)).toMatchObject([
+      { value: { path: at("invoices/may"), line: 2, text: "invoice 2026" } },
+      { value: { summary: { matches: 1 } } },
+    ]);
+  expect(of("third")).toMatchObject([{ error: { code: "unavailable" } }]);
+});

@@ -39,9 +39,10 @@ const openings: readonly { readonly files: RegExp; readonly imports: RegExp }[] 
   // Storage: one SQLite file a module, opened by the platform.
   { files: /^modules\/[^/]+\/(([a-z-]+-)?store|migrations)\.ts$/, imports: /^src\/platform\/sqlite\.ts$/ },
   // How a worker is found, in the compiled program and outside of it.
-  { files: /^modules\/fs\/search\/scanners\.ts$/, imports: /^src\/platform\/self\.ts$/ },
   // What the system tells of directories.
   { files: /^modules\/fs\/watch\/hints\.ts$/, imports: /^src\/platform\/inotify\.ts$/ },
+  { files: /^modules\/fs\/search\/search-worker\.ts$/, imports: /^src\/platform\/self\.ts$/ },
+  { files: /^modules\/fs\/search\/disk\.ts$/, imports: /^src\/platform\/open-at\.ts$/ },
   // The only module that starts processes.
   { files: /^modules\/shell\//, imports: platform },
 ];

@@ -86,7 +86,7 @@ export class LocalBackend implements Backend {
     for (let at = 0; at < names.length; at += batchMax) {
       signal.throwIfAborted();
       const batch = names.slice(at, at + batchMax);
-      const given = batch.filter((name) => this.#gives(access, joined(held.path, name)));
+      const given = batch.filter((name) => this.gives(access, joined(held.path, name)));
       const entries = await explained("list", path, () =>
         Promise.all(given.map((name) => entryIn(held.place, held.path, name))),
       );
@@ -100,7 +100,7 @@ export class LocalBackend implements Backend {
     const all = await explained("list", path, () => namesIn(held.place));
     for (let at = 0; at < all.length; at += namesMax) {
       signal.throwIfAborted();
-      yield all.slice(at, at + namesMax).filter(({ name }) => this.#gives(access, joined(held.path, name)));
+      yield all.slice(at, at + namesMax).filter(({ name }) => this.gives(access, joined(held.path, name)));
       await turn();
     }
   }
@@ -108,12 +108,16 @@ export class LocalBackend implements Backend {
   async watched(access: Access, path: string): Promise<WatchedFolder> {
     await using held = await explained("watch", path, () => this.#directory(access, path));
     const host = this.#resolver.host(held.path);
-    const gives = (inner: string) => this.#gives(access, inner);
+    const gives = (inner: string) => this.gives(access, inner);
     return { path: held.path, host, gives, own: () => this.#resolver.own() };
   }
 
-  #gives(access: Access, path: string): boolean {
+  gives(access: Access, path: string): boolean {
     return !this.#resolver.isRefused(path) && access.allows(path);
+  }
+
+  givesFilesIn(access: Access, path: string): boolean {
+    return access.unlimited && this.gives(access, path) && !this.#resolver.holdsRefusedItself(path);
   }
 
   async open(access: Access, path: string): Promise<OpenFile> {

@@ -110,6 +110,12 @@ export class Resolver {
     return this.#refused.some((one) => isWithin(one, host));
   }
 
+  /** Whether something that nobody gets lies right in the directory. */
+  holdsRefusedItself(path: string): boolean {
+    const host = this.host(path);
+    return this.#refused.some((one) => parentOf(one) === host);
+  }
+
   /** The path of the machine. */
   host(path: string): string {
     return this.#root === "" ? path : path === "/" ? this.#root : this.#root + path;

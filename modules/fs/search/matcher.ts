@@ -1,10 +1,12 @@
 /** Finds the lines that match in a block of whole lines. */
-import { isAscii } from "node:buffer";
+import { Buffer, isAscii } from "node:buffer";
 import { badPattern } from "./bad-pattern.ts";
 import { linePattern } from "./line-pattern.ts";
-import type { Query } from "./line-search.ts";
+import { neededTexts } from "./needed-text.ts";
+import type { Query } from "./query.ts";
 import { Regex } from "./regex-engine.ts";
 import { soundCopy } from "./sound-text.ts";
+import { TextFinder } from "./text-finder.ts";
 
 type Wanted = Pick<Query, "pattern" | "fixed" | "ignoreCase" | "word">;
 
@@ -12,12 +14,16 @@ const lineEnd = 10;
 /** Bytes that go to the engine at once: they are copied to it. Few after a line that matched, as more may follow soon. */
 const windowBytesMin = 512;
 const windowBytesMax = 64 * 1024;
+/** Lines that have a needed text and do not match: so many in one block, and the text is no help. */
+const missesMax = 64;
 
 export interface Matcher {
+  /** Nothing matches in bytes without any of these, in every encoding that has ASCII in it. Undefined: not known. */
+  readonly needed: TextFinder | undefined;
   /** A place in the first matching line at or after `from`, which is where a line begins; -1 for none. */
   next(block: Buffer, from: number): number;
-  /** The matches in one line, in bytes: from and up to. */
-  ranges(line: Buffer): [number, number][];
+  /** Where the first match of a matching line begins, in bytes. */
+  first(line: Buffer): number;
 }
 
 /** @throws OperoneError `invalid_input` for a pattern that is none */
@@ -27,40 +33,39 @@ export function matcherOf(query: Wanted): Matcher {
     throw badPattern(query.pattern, "it holds an end of a line, and each line is searched by itself");
   if (query.pattern === "") return allLines;
   if (plain && !query.ignoreCase && !query.word) return new TextMatcher(query.pattern);
-  const regex = new RegexMatcher(query);
+  const regex = new RegexMatcher(query, plain);
   const isLetters = plain && !query.word && isAscii(Buffer.from(query.pattern));
   return isLetters ? new CaselessMatcher(query.pattern, regex) : regex;
 }
 
-const allLines: Matcher = { next: (_, from) => from, ranges: () => [[0, 0]] };
+const allLines: Matcher = { needed: undefined, next: (_, from) => from, first: () => 0 };
 
 class TextMatcher implements Matcher {
   readonly #needle: Buffer;
+  readonly needed: TextFinder | undefined;
 
   constructor(text: string) {
     this.#needle = Buffer.from(text);
+    this.needed = isAscii(this.#needle) ? new TextFinder([text]) : undefined;
   }
 
   next(block: Buffer, from: number): number {
     return block.indexOf(this.#needle, from);
   }
 
-  ranges(line: Buffer): [number, number][] {
-    const found: [number, number][] = [];
-    const size = this.#needle.length;
-    for (let at = line.indexOf(this.#needle); at >= 0 && found.length < 100; ) {
-      found.push([at, at + size]);
-      at = line.indexOf(this.#needle, at + size);
-    }
-    return found;
+  first(line: Buffer): number {
+    return Math.max(0, line.indexOf(this.#needle));
   }
 }
 
 class RegexMatcher implements Matcher {
   readonly #block: Regex | undefined;
   readonly #line: Regex;
+  readonly needed: TextFinder | undefined;
+  #counted: Buffer | undefined;
+  #misses = 0;
 
-  constructor(query: Wanted) {
+  constructor(query: Wanted, plain: boolean) {
     const text = query.fixed ? query.pattern.replace(/[\\^$.|?*+()[\]{}&~#-]/g, "\\$&") : query.pattern;
     const { pattern, blockwise } = linePattern(text);
     const flags = query.ignoreCase ? "imR" : "mR";
@@ -74,11 +79,43 @@ class RegexMatcher implements Matcher {
       throw badPattern(query.pattern, String(error instanceof Error ? error.message : error));
     }
     this.#block = blockwise ? this.#line : undefined;
+    const needed = query.ignoreCase ? undefined : plain ? asciiOnly(query.pattern) : neededTexts(text);
+    this.needed = needed === undefined ? undefined : new TextFinder(needed);
   }
 
   next(block: Buffer, from: number): number {
+    const start = this.needed === undefined ? from : this.#byNeeded(this.needed, block, from);
+    if (start < 0 || this.#isThere) return start;
     const sound = soundCopy(block);
-    return this.#block === undefined ? this.#byLine(sound, from) : this.#byWindow(this.#block, sound, from);
+    return this.#block === undefined ? this.#byLine(sound, start) : this.#byWindow(this.#block, sound, start);
+  }
+
+  /** What `#byNeeded` gave is a match already. */
+  #isThere = false;
+
+  /** A matching line; where the search has to go on without the texts, as they are in too many lines; or -1. */
+  #byNeeded(needed: TextFinder, block: Buffer, from: number): number {
+    this.#isThere = false;
+    if (this.#counted !== block) {
+      this.#counted = block;
+      this.#misses = 0;
+    }
+    for (let at = from; at < block.length && this.#misses < missesMax; ) {
+      const hit = needed.next(block, at);
+      if (hit < 0) return -1;
+      const start = Math.max(at, hit === 0 ? 0 : block.lastIndexOf(lineEnd, hit - 1) + 1);
+      const next = block.indexOf(lineEnd, hit);
+      const end = next < 0 ? block.length : next;
+      if (this.#line.end(soundCopy(block.subarray(start, end))) >= 0) {
+        this.#isThere = true;
+        return start;
+      }
+      this.#misses += 1;
+      at = end + 1;
+      if (at >= block.length) return -1;
+      if (this.#misses >= missesMax) return at;
+    }
+    return from < block.length ? from : -1;
   }
 
   #byWindow(regex: Regex, block: Buffer, from: number): number {
@@ -103,9 +140,13 @@ class RegexMatcher implements Matcher {
     return -1;
   }
 
-  ranges(line: Buffer): [number, number][] {
-    return this.#line.ranges(soundCopy(line));
+  first(line: Buffer): number {
+    return Math.max(0, this.#line.start(soundCopy(line)));
   }
+}
+
+function asciiOnly(text: string): readonly string[] | undefined {
+  return isAscii(Buffer.from(text)) ? [text] : undefined;
 }
 
 /** Up to the end of a line, without it. */
@@ -122,6 +163,7 @@ function windowEnd(block: Buffer, from: number, windowBytes: number): number {
 class CaselessMatcher implements Matcher {
   readonly #regex: RegExp;
   readonly #other: RegexMatcher;
+  readonly needed = undefined;
   #block: Buffer | undefined;
   #text: string | undefined;
 
@@ -140,7 +182,7 @@ class CaselessMatcher implements Matcher {
     return this.#regex.exec(this.#text)?.index ?? -1;
   }
 
-  ranges(line: Buffer): [number, number][] {
-    return this.#other.ranges(line);
+  first(line: Buffer): number {
+    return this.#other.first(line);
   }
 }

@@ -21,11 +21,8 @@ function wasmPath(): string {
 
 /** What the engine gives for "nowhere". */
 const nowhere = 0x100000001;
-const rangesMax = 100;
-/** Behind the first match: more of a line is not shown. */
-const rangesBytesMax = 2_000;
 
-const Match = v.object({ start: v.number(), end: v.number() });
+const Match = v.object({ start: v.number() });
 
 export class Regex {
   readonly #regex: RRegex;
@@ -45,24 +42,15 @@ export class Regex {
     return end === nowhere ? -1 : end;
   }
 
-  /** From and up to, in bytes; 100 at most, and none far behind the first. @param line valid UTF-8 */
-  ranges(line: Uint8Array): [number, number][] {
-    const found: [number, number][] = [];
-    let last = line.length;
-    for (let at = 0; at <= last && found.length < rangesMax; ) {
-      const match = this.#find(line, at);
-      if (match === undefined || match.start > last) break;
-      if (found.length === 0) last = Math.min(last, match.start + rangesBytesMax);
-      found.push([match.start, match.end]);
-      at = match.end > match.start ? match.end : nextCharacter(line, match.end);
-    }
-    return found;
+  /** Where the first match begins, in bytes; -1 for none. @param line valid UTF-8 */
+  start(line: Uint8Array): number {
+    return this.#find(line)?.start ?? -1;
   }
 
   /** As the library's `findAt`, with bytes where that makes a text into bytes each time. */
-  #find(line: Uint8Array, from: number): v.InferOutput<typeof Match> | undefined {
+  #find(line: Uint8Array): v.InferOutput<typeof Match> | undefined {
     const wasm = this.#engine;
-    const [place, problem, failed] = wasm.rregex_findAt(this.#pointer, this.#given(line), line.length, from);
+    const [place, problem, failed] = wasm.rregex_findAt(this.#pointer, this.#given(line), line.length, 0);
     const at = failed === 0 ? place : problem;
     const answer: unknown = wasm.__wbindgen_export_2.get(at);
     wasm.__externref_table_dealloc(at);
@@ -76,10 +64,4 @@ export class Regex {
     new Uint8Array(this.#engine.memory.buffer).set(bytes, address);
     return address;
   }
-}
-
-function nextCharacter(line: Uint8Array, at: number): number {
-  let next = at + 1;
-  while (((line[next] ?? 0) & 0xc0) === 0x80) next += 1;
-  return next;
 }
