@@ -55,6 +55,10 @@ const needs: Readonly<Record<string, Need>> = {
         : "commands are confined on Linux alone",
   },
   linux: { met: () => process.platform === "linux", reason: "this system is not Linux" },
+  ripgrep: {
+    met: () => Bun.which("rg") !== null,
+    reason: "ripgrep is not installed (Debian: apt-get install ripgrep)",
+  },
   root: { met: () => process.getuid?.() === 0, reason: "this user is not root" },
   strace: program("strace"),
   unprivileged: {
