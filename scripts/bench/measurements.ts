@@ -1,6 +1,7 @@
 /** Every measurement by name: the subject, its yardstick, its goal. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileMeasurements } from "./files.ts";
 import { meshMeasurements } from "./mesh.ts";
 import { output } from "./output.ts";
 import { compare, median, type Row } from "./rounds.ts";
@@ -226,6 +227,7 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   output,
   ...sessionMeasurements,
   store,
+  ...fileMeasurements,
   ...meshMeasurements,
   watch,
 };
