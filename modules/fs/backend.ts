@@ -148,6 +148,8 @@ export interface Backend extends AsyncDisposable {
   gives?(access: Access, path: string): boolean;
   /** The same for every file right in the directory, whatever its name: then none has to be asked for by itself. */
   givesFilesIn?(access: Access, path: string): boolean;
+  /** With `hostPath`: device and inode, joined by ":", of what is nobody's, whatever it is called here. */
+  ownKeys?(): readonly string[];
   /** SHA-256 in hexadecimal digits, of the file or of its beginning: where the bytes are, so that they need not travel. */
   hash(access: Access, path: string, signal: AbortSignal, firstBytes?: number): Promise<string>;
   /**

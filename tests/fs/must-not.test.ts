@@ -361,3 +361,17 @@ test("while folders turn into links and back, nothing outside is written or remo
   expect(readdirSync(outside).toSorted()).toEqual(["deep", "secret"]);
   expect([done > 0, refused > 0]).toEqual([true, true]);
 }, 60_000);
+
+test("a second name of the node's own file is not searched", async () => {
+  const data = join(node.folder, "data");
+  writeFileSync(join(data, "owner.token"), "needle-of-the-owner");
+  const folder = join(node.work, "second-names");
+  mkdirSync(folder);
+  linkSync(join(data, "owner.token"), join(folder, "token"));
+  writeFileSync(join(folder, "other"), "needle-of-the-owner");
+  const input = { path: folder, pattern: "needle-of-the-owner" };
+  for (const as of [{}, granted(allowing("fs.read", folder))]) {
+    const found = await node.items<{ path?: string }>("search", input, as);
+    expect(found.flatMap(({ path }) => path ?? [])).toEqual([join(folder, "other")]);
+  }
+});

@@ -274,7 +274,7 @@ test("what became a link since it was listed is not opened, be it the file or a 
   symlinkSync(join(folder, "b"), join(folder, "turned/directory"));
   const work = new SearchWork();
   const { hidden, ignoreFiles, glob, smartCase, ...query } = usual;
-  const begin = { query, selection: { hidden, ignoreFiles, glob }, root: folder };
+  const begin = { query, selection: { hidden, ignoreFiles, glob }, root: folder, own: [] };
   work.answered({ kind: "begin", signals: new Int32Array(new SharedArrayBuffer(64)), ...begin });
   const groups = [
     { directory: join(folder, "turned"), names: ["file"] },

@@ -105,6 +105,10 @@ export class LocalBackend implements Backend {
     }
   }
 
+  ownKeys(): readonly string[] {
+    return this.#resolver.ownKeys();
+  }
+
   async watched(access: Access, path: string): Promise<WatchedFolder> {
     await using held = await explained("watch", path, () => this.#directory(access, path));
     const host = this.#resolver.host(held.path);

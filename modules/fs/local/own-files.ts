@@ -32,6 +32,12 @@ export class OwnFiles {
     return this.#all.has(keyOf(facts));
   }
 
+  /** Device and inode of all of them, joined by ":". */
+  keys(): readonly string[] {
+    this.#refresh();
+    return [...this.#all];
+  }
+
   /** For many that are looked at together. */
   now(): (facts: Identity) => boolean {
     this.#refresh();

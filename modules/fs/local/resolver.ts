@@ -94,6 +94,10 @@ export class Resolver {
     throw new OperoneError("forbidden", `"${path}" holds the node's own files, which stay where they are`);
   }
 
+  ownKeys(): readonly string[] {
+    return this.#own?.keys() ?? [];
+  }
+
   /** Tells what is the node's own at this moment, by what it is and not by its name. */
   own(): ReturnType<OwnFiles["now"]> {
     return this.#own?.now() ?? (() => false);

@@ -30,6 +30,8 @@ export interface Disk {
   gives(path: string): boolean;
   /** Whether that is so for every file right in the directory. */
   givesFilesIn(path: string): boolean;
+  /** Device and inode, joined by ":", of what is nobody's. */
+  readonly own: readonly string[];
 }
 
 /** @param root real, of the backend, with its kind */
@@ -43,6 +45,7 @@ export async function* diskSearch(
     query: search.query,
     selection: search.selection,
     root: disk.host(isFile ? parentOf(root.path) : root.path),
+    own: disk.own,
   };
   await Promise.all(search.workers.map((worker) => worker.begin(begin)));
   yield* new DiskSearch(search, disk).run(root.path, isFile);

@@ -40,24 +40,32 @@ export class HeldDirectory implements Disposable {
   readonly #descriptor: number | undefined;
   readonly #path: string;
   readonly device: number;
+  readonly #own: ReadonlySet<string>;
 
-  private constructor(path: string, descriptor: number | undefined, device: number) {
+  private constructor(path: string, descriptor: number | undefined, device: number, own: ReadonlySet<string>) {
     this.#path = path;
     this.#descriptor = descriptor;
     this.device = device;
+    this.#own = own;
   }
 
-  /** Undefined when it is not there any more, or not there. @throws the system's error */
-  static at(path: string): HeldDirectory | undefined {
+  /**
+   * Undefined when it is not there any more, or not there, or nobody's.
+   *
+   * @param own device and inode, joined by ":", of what is nobody's
+   * @throws the system's error
+   */
+  static at(path: string, own: ReadonlySet<string>): HeldDirectory | undefined {
     if (!onLinux) {
       const facts = lstatSync(systemName(path));
       const isThere = facts.isDirectory() && realpathSync(systemName(path)) === path;
-      return isThere ? new HeldDirectory(path, undefined, facts.dev) : undefined;
+      return isThere && !own.has(keyOf(facts)) ? new HeldDirectory(path, undefined, facts.dev, own) : undefined;
     }
     const descriptor = openSync(systemName(path), placeOnly | O_NOFOLLOW | O_DIRECTORY);
-    const own = `/proc/self/fd/${descriptor}`;
-    if (textOfName(readlinkSync(own, { encoding: "buffer" })) === path)
-      return new HeldDirectory(own, descriptor, fstatSync(descriptor).dev);
+    const held = `/proc/self/fd/${descriptor}`;
+    const facts = fstatSync(descriptor);
+    if (!own.has(keyOf(facts)) && textOfName(readlinkSync(held, { encoding: "buffer" })) === path)
+      return new HeldDirectory(held, descriptor, facts.dev, own);
     closeSync(descriptor);
     return undefined;
   }
@@ -102,7 +110,7 @@ export class HeldDirectory implements Disposable {
     const file = this.#opened(name);
     try {
       const facts = fstatSync(file);
-      if (!facts.isFile() || facts.size > bytesMax) throw new NotSearched();
+      if (!facts.isFile() || facts.size > bytesMax || this.#own.has(keyOf(facts))) throw new NotSearched();
       readAll(file, facts.size, take);
     } finally {
       closeSync(file);
@@ -118,6 +126,10 @@ export class HeldDirectory implements Disposable {
   [Symbol.dispose](): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
   }
+}
+
+function keyOf({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
+  return `${dev}:${ino}`;
 }
 
 type Take = (chunk: Buffer, isLast: boolean) => boolean;

@@ -26,7 +26,7 @@ export async function* fedSearch(
   root: { readonly path: string; readonly kind: string },
 ): AsyncGenerator<Hits, void> {
   const { workers, query, selection } = search;
-  await Promise.all(workers.map((worker) => worker.begin({ query, selection, root: "/" })));
+  await Promise.all(workers.map((worker) => worker.begin({ query, selection, root: "/", own: [] })));
   using _ = new WorkerWatch(search.clock, workers, search.stuckMs);
   const ended = new AbortController();
   const signal = AbortSignal.any([search.signal, ended.signal]);

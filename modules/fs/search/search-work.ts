@@ -50,6 +50,7 @@ class OneSearch {
   readonly #begin: Begin;
   readonly #matcher: Matcher;
   readonly #selected: Selected;
+  readonly #own: ReadonlySet<string>;
   readonly #rules = new Map([[0, new IgnoreRules()]]);
   readonly #pieces = new Map<number, FileScan>();
   /** The last that was seen to hold files. */
@@ -59,6 +60,7 @@ class OneSearch {
     this.#begin = begin;
     this.#matcher = matcherOf(begin.query);
     this.#selected = new Selected(begin.selection);
+    this.#own = new Set(begin.own);
   }
 
   answered(task: Exclude<Request, Begin>): Answer {
@@ -93,7 +95,7 @@ class OneSearch {
   }
 
   #listed({ path, obeys, rules, scans }: ListTask["directories"][number], batch: Batch): Listed | undefined {
-    using held = HeldDirectory.at(path);
+    using held = HeldDirectory.at(path, this.#own);
     if (held === undefined) return undefined;
     if (held.device !== this.#device && held.isDoor())
       return { results: [], files: [], directories: [], texts: [] };
@@ -131,7 +133,7 @@ class OneSearch {
     const batch = new Batch(this.#begin.query.limit);
     let index = 0;
     scan: for (const { directory, names } of groups) {
-      using held = orNothing(() => HeldDirectory.at(directory));
+      using held = orNothing(() => HeldDirectory.at(directory, this.#own));
       for (const name of names) {
         if (!this.#goesOn(index) || batch.isFull) break scan;
         const result = batch.add(held === undefined ? undefined : orNothing(() => this.#scanned(held, name)));

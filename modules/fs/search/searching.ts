@@ -98,7 +98,8 @@ function found(search: Search, root: { readonly path: string; readonly kind: str
   const host = backend.hostPath.bind(backend);
   const gives = backend.gives.bind(backend, access);
   const givesFilesIn = (path: string) => backend.givesFilesIn?.(access, path) === true;
-  return diskSearch(search, { host, gives, givesFilesIn }, root);
+  const own = backend.ownKeys?.() ?? [];
+  return diskSearch(search, { host, gives, givesFilesIn, own }, root);
 }
 
 function queryOf(input: SearchInput): Query {

@@ -8,6 +8,8 @@ export interface Begin {
   readonly selection: Selection;
   /** The machine's path of where it begins. */
   readonly root: string;
+  /** Device and inode, joined by ":", of what is not looked into, whatever it is called. */
+  readonly own: readonly string[];
   readonly signals: Int32Array;
 }
 
