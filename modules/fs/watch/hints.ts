@@ -33,7 +33,7 @@ export type OpenHints = (root: Node, host: string, sink: HintSink) => Hints;
 export const systemHints: OpenHints = (root, host, sink) =>
   process.platform === "linux" ? queueHints(root, sink) : portableHints(root, host, sink);
 
-function queueHints(
+export function queueHints(
   root: Node,
   sink: HintSink,
   open: () => DirectoryQueue | undefined = openDirectoryQueue,

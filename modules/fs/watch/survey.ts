@@ -25,9 +25,9 @@ import {
 } from "./model.ts";
 
 /** Looked at together. */
-const batchMax = 64;
+const batchMax = 32;
 /** Names after which what the system said of them is thrown away at once, and not when the runtime gets round to it. */
-const tidyNames = 2_048;
+const tidyNames = 1_024;
 const ignoreFileNames: ReadonlySet<string> = new Set([".gitignore", ".ignore"]);
 
 /** Gone, or closed to the node's user, or on a disk that does not answer: what is in it is not there for a watcher. */
