@@ -38,7 +38,7 @@ export function remotePlace(
   };
 }
 
-class RemoteBackend implements Backend {
+export class RemoteBackend implements Backend {
   readonly kind = "node";
   readonly #caller: Caller;
   readonly #node: string;

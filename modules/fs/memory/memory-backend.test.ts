@@ -6,7 +6,12 @@ import { MemoryBackend } from "./memory-backend.ts";
 const all: Access = { allows: () => true, check: () => {}, unlimited: true };
 
 function memory(bytesMax: number, entriesMax = 10_000): MemoryBackend {
-  return new MemoryBackend({ bytesMax, entriesMax, nowMs: () => 1, random: (count) => new Uint8Array(count) });
+  return new MemoryBackend({
+    bytesMax,
+    entriesMax,
+    nowMs: () => 1,
+    random: (count) => new Uint8Array(count),
+  });
 }
 
 async function* zeros(count: number, pieceBytes = 1_000): AsyncGenerator<Uint8Array, void> {
