@@ -22,8 +22,11 @@ import type { Place } from "./tree.ts";
 
 type Caller = Pick<CallContext, "call">;
 
+/** Entries in one answer of a list. */
+const pageEntries = 500;
+
 /** Judged by the other node. */
-const elsewhere: Access = { allows: () => true, check: () => {}, unlimited: true };
+export const elsewhere: Access = { allows: () => true, check: () => {}, unlimited: true };
 
 /** @param at the path as its node understands it: `~` is a home there */
 export function remotePlace(
@@ -68,7 +71,7 @@ export class RemoteBackend implements Backend {
   async *list(_: Access, path: string, signal: AbortSignal): AsyncGenerator<readonly Entry[], void> {
     let cursor: string | undefined;
     do {
-      const input = { path, ...(cursor === undefined ? {} : { cursor }) };
+      const input = { path, limit: pageEntries, ...(cursor === undefined ? {} : { cursor }) };
       const page = (await this.#value("list", input, signal)) as { entries: unknown[]; cursor?: string };
       yield page.entries.map((one) => checkedIn(path, entryFrom(one)));
       cursor = page.cursor;
@@ -86,7 +89,7 @@ export class RemoteBackend implements Backend {
       throw new OperoneError("not_found", `There is nothing at "${path}" on the node "${this.#node}"`);
     return {
       entry,
-      read: (signal, range) => this.#bytes(path, entry, signal, range),
+      read: (signal, range) => this.bytes(path, entry, signal, range),
       [Symbol.asyncDispose]: async () => {},
     };
   }
@@ -175,7 +178,7 @@ export class RemoteBackend implements Backend {
   }
 
   /** No more than the file is said to have: the other node could send for ever. */
-  async *#bytes(
+  async *bytes(
     path: string,
     { sizeBytes, etag }: Entry,
     signal: AbortSignal,

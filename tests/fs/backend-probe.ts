@@ -7,6 +7,8 @@ export interface BackendCase {
   readonly name: string;
   /** An empty one. */
   make(): Promise<Backend & AsyncDisposable>;
+  /** False where an open file cannot be held: then reading one that was written anew is refused, and never mixed. */
+  readonly holdsOpenFiles?: false;
 }
 
 export const all: Access = { allows: () => true, check: () => {}, unlimited: true };

@@ -51,7 +51,7 @@ export async function* readHost(host: string): AsyncGenerator<HostEntry, void> {
     if (!facts.isFile() && !facts.isDirectory())
       throw new OperoneError(
         "unsupported",
-        `"${relative}" is neither a file nor a directory, and memory holds no other`,
+        `"${relative}" is neither a file nor a directory, and no other can be restored there`,
       );
     yield { relative, facts, content: () => bytesOf(at) };
     if (!facts.isDirectory()) continue;
