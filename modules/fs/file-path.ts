@@ -45,6 +45,9 @@ export function isWithin(path: string, folder: string): boolean {
   return path === folder || folder === "/" || path.startsWith(`${folder}/`);
 }
 
+/** Where the mounts are listed. */
+export const allMounts = "/@";
+
 /** The mount that a path lies in, and where there. Undefined: it is a path of the machine. */
 export function mountOf(path: string): { readonly mount: string; readonly path: string } | undefined {
   const parts = /^\/@([^/]*)(\/.*)?$/s.exec(path);

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Clock, Host, Random } from "../../src/kernel/ports.ts";
+import { Secrets } from "../access/contract.ts";
 import { operations } from "./operations.ts";
 import { reading, readPermission, writePermission, writing } from "./scope.ts";
 
@@ -26,7 +27,7 @@ export const fs = defineModule({
     [reading]: readPermission,
     [writing]: writePermission,
   },
-  requires: { clock: Clock, host: Host, random: Random },
+  requires: { clock: Clock, host: Host, random: Random, secrets: Secrets },
   provides: {},
   operations,
   start: async (input) => (await import("./start.ts")).startFs(input),

@@ -4,7 +4,7 @@ import type { Progress } from "../../src/kernel/operation.ts";
 import type { Entry } from "./backend.ts";
 import { removeTree } from "./removal.ts";
 import { entryShape } from "./shapes.ts";
-import { entryAt } from "./state.ts";
+import { entryAt, entryWhole } from "./state.ts";
 import { transfer } from "./transfer.ts";
 import type { Place } from "./tree.ts";
 
@@ -23,6 +23,7 @@ export async function moved({ reading, writing }: Source, target: Place, options
   const entry = await renamed(writing, target, options.replace);
   if (entry !== undefined) return entryShape(entry, target.shown);
   const mode = options.replace ? "any" : "create";
+  const before = await entryWhole(reading);
   const { left } = await transfer(reading, target, { ...options, mode });
   const [first] = left;
   if (first !== undefined) {
@@ -31,8 +32,22 @@ export async function moved({ reading, writing }: Source, target: Place, options
       `"${reading.shown(reading.path)}" was copied to another file system but for ${left.length} things, so it stays where it is too: "${first.path}": ${first.why}`,
     );
   }
+  await assertAnother(reading, target, before);
   await removeTree(writing, options.signal);
   return entryShape(await entryAt(target), target.shown);
+}
+
+/**
+ * Two paths may lead to one file, by a mount of what is there anyway, or by a mount that leads back from another node. Then
+ * the copy has replaced the original, which must not go.
+ */
+async function assertAnother(source: Place, target: Place, before: Entry): Promise<void> {
+  const now = await entryWhole(source);
+  if (now.etag === before.etag) return;
+  throw new OperoneError(
+    "conflict",
+    `"${source.shown(source.path)}" changed while it was copied to "${target.shown(target.path)}", so it stays where it is; if both are one file, nothing has to be moved`,
+  );
 }
 
 /** Undefined: they are two file systems. */

@@ -31,8 +31,8 @@ const stat = op({
   output: EntryShape,
   cli: { positional: ["path"], paths: ["path"], render: (entry) => lines(...entryLines([entry], true)) },
   examples: [{ input: { path: "/" }, output: { kind: "directory", path: "/" } }],
-  async run(fs, { path, follow }, { authority }) {
-    const place = await fs.reading(authority, path);
+  async run(fs, { path, follow }, context) {
+    const place = await fs.reading(context, path);
     const entry = follow ? await entryAt(place) : await place.backend.stat(place.access, place.path);
     return entryShape(entry ?? (await entryAt(place)), place.shown);
   },
@@ -78,8 +78,8 @@ const list = op({
     }),
   },
   examples: [{ input: { path: "/", limit: 3 } }],
-  run: async (fs, input, { authority, signal }) =>
-    (await import("./listing.ts")).listed(await fs.reading(authority, input.path), input, signal),
+  run: async (fs, input, context) =>
+    (await import("./listing.ts")).listed(await fs.reading(context, input.path), input, context.signal),
 });
 
 const tree = op({
@@ -105,8 +105,8 @@ const tree = op({
   }),
   cli: { positional: ["path"], paths: ["path"], render: (found) => ({ stdout: treeText(found) }) },
   examples: [{ input: { path: "/", depth: 1, limit: 5 } }],
-  run: async (fs, input, { authority, signal }) =>
-    (await import("./listing.ts")).treeOf(await fs.reading(authority, input.path), input, signal),
+  run: async (fs, input, context) =>
+    (await import("./listing.ts")).treeOf(await fs.reading(context, input.path), input, context.signal),
 });
 
 const glob = op({
@@ -130,9 +130,9 @@ const glob = op({
   output: v.strictObject({ path: v.string(), kind: EntryShape.entries.kind }),
   cli: { positional: ["pattern", "path"], paths: ["path"], render: ({ path }) => lines(path) },
   examples: [{ input: { pattern: "no-such-*", path: "/" } }],
-  run: async function* (fs, input, { authority, signal }) {
+  run: async function* (fs, input, context) {
     const { globbed } = await import("./glob.ts");
-    yield* globbed(await fs.reading(authority, input.path), input, signal);
+    yield* globbed(await fs.reading(context, input.path), input, context.signal);
   },
 });
 
@@ -156,8 +156,10 @@ const usage = op({
   }),
   deadlineMs: 3_600_000,
   cli: { positional: ["path"], paths: ["path"], render: (found) => ({ stdout: usageText(found) }) },
-  run: async (fs, { path, largest }, { authority, signal, progress }) =>
-    (await import("./usage.ts")).usageOf(await fs.reading(authority, path), largest, signal, progress),
+  run: async (fs, { path, largest }, context) => {
+    const { usageOf } = await import("./usage.ts");
+    return usageOf(await fs.reading(context, path), largest, context.signal, context.progress);
+  },
 });
 
 const hash = op({
@@ -188,8 +190,10 @@ const hash = op({
   }),
   deadlineMs: 3_600_000,
   cli: { positional: ["path"], paths: ["path"], render: ({ hash, path }) => lines(`${hash}  ${path}`) },
-  run: async (fs, { path, ...asked }, { authority, signal, progress }) =>
-    (await import("./hash.ts")).hashed(await fs.reading(authority, path), asked, signal, progress),
+  run: async (fs, { path, ...asked }, context) => {
+    const { hashed } = await import("./hash.ts");
+    return hashed(await fs.reading(context, path), asked, context.signal, context.progress);
+  },
 });
 
 export const lookOperations: readonly Operation<FsState>[] = [stat, list, tree, glob, usage, hash];

@@ -63,8 +63,8 @@ const read = op({
         : {}),
     }),
   },
-  run: async (fs, { path, ...input }, { authority, signal }) =>
-    (await import("./text-reading.ts")).textOf(await fs.reading(authority, path), input, signal),
+  run: async (fs, { path, ...input }, context) =>
+    (await import("./text-reading.ts")).textOf(await fs.reading(context, path), input, context.signal),
 });
 
 const content = op({
@@ -75,10 +75,10 @@ const content = op({
   input: v.strictObject({ path }),
   errors: ["not_found", "conflict", "range"],
   cli: { positional: ["path"], paths: ["path"], alias: ["cat"] },
-  async run(fs, { path }, { authority, signal }) {
-    const place = await fs.reading(authority, path);
+  async run(fs, { path }, context) {
+    const place = await fs.reading(context, path);
     const { fileBytes } = await import("./content.ts");
-    const { mediaType, sizeBytes, etag, open } = fileBytes(place, await entryAt(place), signal);
+    const { mediaType, sizeBytes, etag, open } = fileBytes(place, await entryAt(place), context.signal);
     return { mediaType, ...sizeBytes, ...etag, fileName: nameOf(place.path), open };
   },
 });

@@ -78,11 +78,11 @@ const search = op({
     failureExit: 2,
     oneNodeIsEnough: true,
   },
-  run: async function* ({ tree, crew, clock }, { path, ...input }, context) {
+  run: async function* (fs, { path, ...input }, context) {
     const { searched } = await import("./search/searching.ts");
-    const { authority, caller, signal, progress } = context;
-    const place = await tree.place(authority, reading, path);
-    yield* searched(place, input, { crew, clock, caller, signal, progress });
+    const { crew, clock } = fs;
+    const { caller, signal, progress } = context;
+    yield* searched(await fs.reading(context, path), input, { crew, clock, caller, signal, progress });
   },
 });
 

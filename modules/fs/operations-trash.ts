@@ -50,9 +50,10 @@ const remove = op({
         trash === undefined ? `${visible(path)} is gone` : `${visible(path)}: operone fs restore ${trash}`,
       ),
   },
-  async run(fs, { path, recursive, permanent }, { authority, signal }) {
+  async run(fs, { path, recursive, permanent }, context) {
     const { removed } = await import("./removing.ts");
-    return removed(fs.trash, await fs.writing(authority, path), { recursive, permanent, signal });
+    const { signal } = context;
+    return removed(fs.trash, await fs.writing(context, path), { recursive, permanent, signal });
   },
 });
 
@@ -90,9 +91,10 @@ const restore = op({
   errors: ["not_found", "conflict"],
   deadlineMs: 3_600_000,
   cli: { positional: ["id", "to"], paths: ["to"], render: ({ path }) => lines(visible(path)) },
-  async run(fs, { id, to }, { authority }) {
+  async run(fs, { id, to }, context) {
+    const { authority } = context;
     const item = await fs.trash.one(id, authority);
-    const place = await fs.writing(authority, to ?? item.path);
+    const place = await fs.writing(context, to ?? item.path);
     return entryShape(await fs.trash.restore(item, place, authority), place.shown);
   },
 });

@@ -89,10 +89,10 @@ const watch = op({
   }),
   output: Item,
   cli: { positional: ["path"], paths: ["path"], render: rendered },
-  async *run(fs, { path, pattern, patterns, ...input }, { authority, signal, sharedBy }) {
-    const place = await fs.reading(authority, path);
+  async *run(fs, { path, pattern, patterns, ...input }, context) {
+    const place = await fs.reading(context, path);
     const all = pattern === undefined ? patterns : [pattern, ...patterns];
-    yield* fs.watches.watch(place, { ...input, patterns: all }, { signal, sharedBy });
+    yield* fs.watches.watch(place, { ...input, patterns: all }, context);
   },
 });
 

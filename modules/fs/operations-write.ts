@@ -89,12 +89,12 @@ const write = op({
   output: EntryShape,
   deadlineMs: hourMs,
   cli: { positional: ["path"], paths: ["path"], render: written },
-  async run(fs, input, { authority, bytes }) {
-    const place = await fs.writing(authority, input.path);
+  async run(fs, input, context) {
+    const place = await fs.writing(context, input.path);
     const { makeParents } = await import("./directories.ts");
     if (input.parents) await makeParents(place);
     const { mode, ifMatch, permissions, modifiedMs } = input;
-    const entry = await place.backend.write(place.access, place.path, contentOf(input.text, bytes), {
+    const entry = await place.backend.write(place.access, place.path, contentOf(input.text, context.bytes), {
       mode,
       ...(ifMatch === undefined ? {} : { ifMatch }),
       ...(permissions === undefined ? {} : { permissions }),
@@ -124,10 +124,11 @@ const append = op({
   output: EntryShape,
   deadlineMs: hourMs,
   cli: { positional: ["path"], paths: ["path"], render: written },
-  async run(fs, input, { authority, bytes }) {
-    const place = await fs.writing(authority, input.path);
+  async run(fs, input, context) {
+    const place = await fs.writing(context, input.path);
     const { ifMatch, partial, modifiedMs } = input;
-    const entry = await place.backend.append(place.access, place.path, contentOf(input.text, bytes), {
+    const content = contentOf(input.text, context.bytes);
+    const entry = await place.backend.append(place.access, place.path, content, {
       ...(ifMatch === undefined ? {} : { ifMatch }),
       ...(partial === undefined ? {} : { partial }),
       ...(modifiedMs === undefined ? {} : { modifiedMs }),
@@ -172,9 +173,9 @@ const edit = op({
   }),
   errors: ["not_found", "conflict", "precondition_failed", "too_large", "unsupported_media"],
   cli: { positional: ["path"], paths: ["path"], render: ({ diff }) => ({ stdout: diff }) },
-  async run(fs, { path, ...input }, { authority, signal }) {
+  async run(fs, { path, ...input }, context) {
     const { edited } = await import("./editing.ts");
-    return edited(await fs.reading(authority, path), await fs.writing(authority, path), input, signal);
+    return edited(await fs.reading(context, path), await fs.writing(context, path), input, context.signal);
   },
 });
 
@@ -185,8 +186,8 @@ const mkdir = op({
   input: v.strictObject({ path, parents }),
   output: EntryShape,
   cli: { positional: ["path"], paths: ["path"], render: ({ path }) => lines(visible(path)) },
-  async run(fs, { path, parents }, { authority }) {
-    const place = await fs.writing(authority, path);
+  async run(fs, { path, parents }, context) {
+    const place = await fs.writing(context, path);
     const { makeDirectory } = await import("./directories.ts");
     return entryShape(await makeDirectory(place, parents), place.shown);
   },
@@ -209,10 +210,11 @@ const move = op({
   output: EntryShape,
   deadlineMs: hourMs,
   cli: { positional: ["from", "to"], paths: ["from", "to"], render: ({ path }) => lines(visible(path)) },
-  async run(fs, { from, to, replace }, { authority, signal, progress }) {
+  async run(fs, { from, to, replace }, context) {
+    const { signal, progress } = context;
     const { moved } = await import("./moving.ts");
-    const source = { reading: await fs.reading(authority, from), writing: await fs.writing(authority, from) };
-    return moved(source, await fs.writing(authority, to), { replace, signal, progress });
+    const source = { reading: await fs.reading(context, from), writing: await fs.writing(context, from) };
+    return moved(source, await fs.writing(context, to), { replace, signal, progress });
   },
 });
 
@@ -257,9 +259,9 @@ const copy = op({
   async run(fs, { from, to, replace }, context) {
     const { transfer } = await import("./transfer.ts");
     const { remotePlace } = await import("./remote-backend.ts");
-    const { authority, signal, progress } = context;
-    const source = typeof from === "string" ? await fs.reading(authority, from) : remotePlace(context, from);
-    const target = typeof to === "string" ? await fs.writing(authority, to) : remotePlace(context, to);
+    const { signal, progress } = context;
+    const source = typeof from === "string" ? await fs.reading(context, from) : remotePlace(context, from);
+    const target = typeof to === "string" ? await fs.writing(context, to) : remotePlace(context, to);
     const done = await transfer(source, target, { mode: replace ? "any" : "create", signal, progress });
     return { ...done, left: [...done.left] };
   },

@@ -1,6 +1,7 @@
 /** Every operation of fs. */
 import type { Operation } from "../../src/kernel/operation.ts";
 import { lookOperations } from "./operations-look.ts";
+import { mountOperations } from "./operations-mounts.ts";
 import { readOperations } from "./operations-read.ts";
 import { searchOperations } from "./operations-search.ts";
 import { trashOperations } from "./operations-trash.ts";
@@ -15,4 +16,5 @@ export const operations: readonly Operation<FsState>[] = [
   ...watchOperations,
   ...writeOperations,
   ...trashOperations,
+  ...mountOperations,
 ];

@@ -1,7 +1,7 @@
 /** The permissions on files: what a grant's scope says, and what a call asks for. */
 import * as v from "valibot";
 import type { Permission, ScopeRequest } from "../../src/kernel/authority.ts";
-import { absolutePath, FilePath, isWithin, mountOf } from "./file-path.ts";
+import { absolutePath, allMounts, FilePath, isWithin, mountOf } from "./file-path.ts";
 
 export const reading = "fs.read";
 export const writing = "fs.write";
@@ -14,7 +14,7 @@ export const FileScope = v.strictObject({
     v.minLength(1),
     v.maxLength(pathsMax),
     v.description(
-      'Files and folders, with all that is in them: "/srv/data", "~/notes", "/@docs". "/" is the machine\'s own files, without mounts. What counts is where a path really leads: a link that leads out of them is refused.',
+      'Files and folders, with all that is in them: "/srv/data", "~/notes", "/@docs". "/" is the machine\'s own files, without mounts, and "/@" all mounts. What counts is where a path really leads: a link that leads out of them is refused.',
     ),
   ),
   hidden: v.optional(
@@ -36,9 +36,10 @@ function covers(scope: unknown, request: unknown): boolean {
   return paths.some((text) => holds(absolutePath(text), path, hidden));
 }
 
-/** Both absolute. The root of the machine holds no mounts: these are other places. */
+/** Both absolute. The root of the machine holds no mounts, these are other places; `/@` holds all of them. */
 function holds(folder: string, path: string, hidden: boolean): boolean {
   if (folder === "/" && mountOf(path) !== undefined) return false;
+  if (folder === allMounts) return mountOf(path) !== undefined && (hidden || !path.includes("/."));
   const below = folder === "/" ? path : path.slice(folder.length);
   return isWithin(path, folder) && (hidden || !below.includes("/."));
 }

@@ -2,20 +2,30 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { InferOutput } from "valibot";
+import type { Authority } from "../../src/kernel/authority.ts";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Clock, Host, Random } from "../../src/kernel/ports.ts";
-import { LocalBackend } from "./local/local-backend.ts";
+import type { Secrets } from "../access/contract.ts";
+import { LocalBackend, type LocalOptions } from "./local/local-backend.ts";
 import { OwnFiles } from "./local/own-files.ts";
 import type { config } from "./module.ts";
 import { Crew } from "./search/crew.ts";
+import { mountKinds } from "./mounts/kinds.ts";
+import { Mounts } from "./mounts.ts";
 import { FsState } from "./state.ts";
+import type { MountStore } from "./store.ts";
 import { Trash } from "./trash.ts";
 import { FileTree } from "./tree.ts";
 import { Watches } from "./watch/watching.ts";
 
 export interface FsInput {
   readonly config: InferOutput<typeof config>;
-  readonly use: { readonly clock: Clock; readonly host: Host; readonly random: Random };
+  readonly use: {
+    readonly clock: Clock;
+    readonly host: Host;
+    readonly random: Random;
+    readonly secrets: Secrets;
+  };
   readonly scope: Scope;
 }
 
@@ -26,14 +36,14 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
   // Its keys and its owner's token are nobody's files, whatever a grant says.
   const own = realOf(host.dataDirectory);
   const trashDirectory = join(own, "fs", "trash");
-  const machine = new LocalBackend({
-    root: "",
+  const options = {
     refused: [own],
     own: new OwnFiles(own, [trashDirectory]),
     tag: tagOf(host.hostName, own),
     writable: true,
-    random: (count) => random.bytes(count),
-  });
+    random: (count: number) => random.bytes(count),
+  };
+  const machine = new LocalBackend({ ...options, root: "" });
   const trash = new Trash({
     clock,
     random,
@@ -41,11 +51,57 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
     keepMs: config.trashKeepMs,
   });
   pruneRegularly(trash, clock, scope);
+  const mounts = mountsOf({ config, use, scope }, machine, options);
   const crew = new Crew(clock);
   scope.defer(async () => crew.close());
-  const state = new FsState({ tree: new FileTree(machine), trash, watches: new Watches(clock), crew, clock });
+  const tree = new FileTree(machine, mounts);
+  const state = new FsState({ tree, trash, mounts, watches: new Watches(clock), crew, clock });
   return { state, services: {} };
 }
+
+function mountsOf(
+  { use, scope }: FsInput,
+  machine: LocalBackend,
+  options: Omit<LocalOptions, "root">,
+): Mounts {
+  const { clock, host, random, secrets } = use;
+  let opened: Promise<MountStore> | undefined;
+  const open = async () => {
+    const { MountStore } = await import("./store.ts");
+    return new MountStore(join(host.dataDirectory, "fs", "fs.db"));
+  };
+  const mounts = new Mounts({
+    clock,
+    kinds: mountKinds,
+    store() {
+      // What could not be opened now can be later.
+      opened ??= open().catch((error: unknown) => {
+        opened = undefined;
+        throw error;
+      });
+      return opened;
+    },
+    context: ({ name, readOnly }, signal) => ({
+      ...{ name, readOnly, machine, signal },
+      folder: (root) => new LocalBackend({ ...options, root }),
+      nowMs: () => clock.nowMs(),
+      random: (count) => random.bytes(count),
+      secret: (secret) => secrets.reveal(secret, ownerAuthority),
+    }),
+  });
+  scope.defer(async () => {
+    await mounts.close();
+    (await opened?.catch(() => undefined))?.close();
+  });
+  return mounts;
+}
+
+/** Mounts are the owner's, who alone makes them, and so are the secrets that they name. */
+const ownerAuthority: Authority = {
+  sets: [{ holder: "owner", owner: true, grants: [] }],
+  check: () => {},
+  decide: () => "allow",
+};
 
 function pruneRegularly(trash: Trash, clock: Clock, scope: Scope): void {
   let stop = () => {};

@@ -1,39 +1,41 @@
 /** What the operations of fs work on. */
-import type { Authority } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
 import type { Entry } from "./backend.ts";
+import type { Mounts } from "./mounts.ts";
 import { reading, writing } from "./scope.ts";
 import type { Crew } from "./search/crew.ts";
 import type { Trash } from "./trash.ts";
-import type { FileTree, Place } from "./tree.ts";
+import type { FileTree, Place, PlaceCaller } from "./tree.ts";
 import type { Watches } from "./watch/watching.ts";
 
-export type FsParts = Pick<FsState, "tree" | "trash" | "watches" | "crew" | "clock">;
+export type FsParts = Pick<FsState, "tree" | "trash" | "mounts" | "watches" | "crew" | "clock">;
 
 export class FsState {
   readonly tree: FileTree;
   readonly trash: Trash;
+  readonly mounts: Mounts;
   readonly watches: Watches;
   readonly crew: Crew;
   readonly clock: Clock;
 
-  constructor({ tree, trash, watches, crew, clock }: FsParts) {
+  constructor({ tree, trash, mounts, watches, crew, clock }: FsParts) {
     this.tree = tree;
     this.trash = trash;
+    this.mounts = mounts;
     this.watches = watches;
     this.crew = crew;
     this.clock = clock;
   }
 
-  /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not */
-  reading(authority: Authority, path: string): Promise<Place> {
-    return this.tree.place(authority, reading, path);
+  /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not, `unavailable` for one that is not there */
+  reading(caller: PlaceCaller, path: string): Promise<Place> {
+    return this.tree.place(caller, reading, path);
   }
 
   /** @throws OperoneError as `reading` */
-  writing(authority: Authority, path: string): Promise<Place> {
-    return this.tree.place(authority, writing, path);
+  writing(caller: PlaceCaller, path: string): Promise<Place> {
+    return this.tree.place(caller, writing, path);
   }
 }
 

@@ -91,7 +91,7 @@ class Copier {
 }
 
 async function directory(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
-  if (from.backend === to.backend && isWithin(to.path, from.path)) {
+  if (liesIn(to, from)) {
     throw new OperoneError(
       "conflict",
       `"${to.shown(to.path)}" lies in "${from.shown(from.path)}", so it cannot take a copy of it; choose a place outside`,
@@ -112,6 +112,13 @@ async function directory(from: Place, to: Place, options: TransferOptions): Prom
     });
   }
   return copier.result();
+}
+
+/** Also when two mounts, or a mount and the machine's own path, lead to one place of the disk. */
+function liesIn(inner: Place, outer: Place): boolean {
+  if (inner.backend === outer.backend) return isWithin(inner.path, outer.path);
+  const [hostInner, hostOuter] = [inner, outer].map(({ backend, path }) => backend.hostPath?.(path));
+  return hostInner !== undefined && hostOuter !== undefined && isWithin(hostInner, hostOuter);
 }
 
 async function copyOne(

@@ -1,8 +1,12 @@
 /** The files that this node gives, and with which right a caller reaches them. */
 import type { Authority } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
+import type { CallContext } from "../../src/kernel/operation.ts";
 import type { Access, Backend } from "./backend.ts";
-import { absolutePath, isWithin, mountOf } from "./file-path.ts";
+import { absolutePath, allMounts, isWithin, mountOf } from "./file-path.ts";
+import { MountList } from "./mount-list.ts";
+import { shownIn } from "./mounted-backend.ts";
+import type { Mounts } from "./mounts.ts";
 import type { reading, writing } from "./scope.ts";
 
 /** Where a caller's path lies, and with which right. */
@@ -15,34 +19,56 @@ export interface Place {
   shown(path: string): string;
 }
 
+/** Whose right it is, and with which it is asked of other nodes what is mounted from there. */
+export type PlaceCaller = Pick<CallContext, "authority" | "call">;
+
+type Permission = typeof reading | typeof writing;
+
 export class FileTree {
   readonly #machine: Backend;
+  readonly #mounts: Mounts;
 
-  constructor(machine: Backend) {
+  constructor(machine: Backend, mounts: Mounts) {
     this.#machine = machine;
+    this.#mounts = mounts;
   }
 
   /**
    * @param text a `FilePath` as the caller wrote it
-   * @throws OperoneError `forbidden`; `not_found` for a mount that there is not
+   * @throws OperoneError `forbidden`; `not_found` for a mount that there is not; `unavailable` for one that is not there
    */
-  async place(
-    authority: Authority,
-    permission: typeof reading | typeof writing,
-    text: string,
-  ): Promise<Place> {
+  async place(caller: PlaceCaller, permission: Permission, text: string): Promise<Place> {
+    const { authority } = caller;
     const path = absolutePath(text);
     authority.check(permission, { path });
+    const access = accessOf(authority, permission, path);
     const mounted = mountOf(path);
-    if (mounted !== undefined)
-      throw new OperoneError("not_found", `There is no mount "/@${mounted.mount}" on this node`);
-    return {
-      backend: this.#machine,
-      path,
-      access: accessOf(authority, permission, path),
-      shown: (inner) => inner,
-    };
+    if (mounted === undefined) return { backend: this.#machine, path, access, shown: (inner) => inner };
+    if (mounted.mount === "") return this.#list(caller, mounted.path, access);
+    const { mount } = mounted;
+    const shown = (inner: string) => shownIn(mount, inner);
+    const backend = await this.#mounts.backend(mount, caller);
+    return { backend, path: mounted.path, access: seenAs(access, shown), shown };
   }
+
+  #list(caller: PlaceCaller, path: string, access: Access): Place {
+    if (path !== "/")
+      throw new OperoneError(
+        "not_found",
+        `A mount has a name: "/@name${path}"; "operone fs mounts" lists them`,
+      );
+    const backend = new MountList({
+      all: () => this.#mounts.all(),
+      backend: (name) => this.#mounts.backend(name, caller),
+    });
+    const shown = (inner: string) => allMounts + inner.slice(1);
+    return { backend, path, access: seenAs(access, shown), shown };
+  }
+}
+
+/** For a backend whose paths are not those of the rights. */
+function seenAs({ allows, check, unlimited }: Access, shown: (path: string) => string): Access {
+  return { unlimited, allows: (path) => allows(shown(path)), check: (path) => check(shown(path)) };
 }
 
 /**

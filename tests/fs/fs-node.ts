@@ -2,10 +2,13 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as v from "valibot";
+import { Secrets } from "../../modules/access/contract.ts";
 import { fs } from "../../modules/fs/module.ts";
 import type { Caller, Grant, GrantSet } from "../../src/kernel/authority.ts";
 import type { Call } from "../../src/kernel/call.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
+import { defineModule } from "../../src/kernel/module.ts";
 import { Clock, Host, Journal, Policy, Random } from "../../src/kernel/ports.ts";
 import {
   simulatedHost,
@@ -46,6 +49,21 @@ export function allowing(permission: string, ...paths: readonly string[]): Grant
   return { permission, scope: { paths }, decision: "allow" };
 }
 
+/** What fs needs of access: the owner's right, and secrets. */
+const access = defineModule({
+  id: "access",
+  summary: "The owner",
+  config: v.strictObject({}),
+  permissions: { "access.admin": { summary: "The owner's", ownerOnly: true } },
+  requires: {},
+  provides: { secrets: Secrets },
+  operations: [],
+  start: () => ({
+    state: {},
+    services: { secrets: { reveal: async (name: string) => new TextEncoder().encode(`secret of ${name}`) } },
+  }),
+});
+
 export async function fsNode(config: Readonly<Record<string, unknown>> = {}): Promise<FsNode> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-fs-")));
   const [data, work] = [join(folder, "data"), join(folder, "work")];
@@ -56,7 +74,7 @@ export async function fsNode(config: Readonly<Record<string, unknown>> = {}): Pr
   const asked: unknown[] = [];
   const clock = systemClock();
   const kernel = await boot({
-    modules: [fs],
+    modules: [access, fs],
     config: { fs: config },
     clock,
     random: simulatedRandom(1),

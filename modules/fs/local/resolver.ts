@@ -193,11 +193,12 @@ export class Resolver {
   async #holdRoot(): Promise<HeldPlace> {
     const root = this.#root === "" ? "/" : this.#root;
     const place = await orMissing(() => hold(root));
-    if (place?.real === root) return place;
+    if (place?.real === root && place.facts.isDirectory()) return place;
     await place?.[Symbol.asyncDispose]();
+    // Where it was is for nobody but the owner to know.
     throw new OperoneError(
       "unavailable",
-      `The directory "${root}" is not there any more; bring it back, or remove what was mounted from it`,
+      'The directory that is given here is not there any more; bring it back, or unmount it ("operone fs mounts" names it)',
     );
   }
 
