@@ -188,13 +188,17 @@ export class Mounts {
   }
 
   async #open(kind: Extract<MountKind, { open: unknown }>, mount: Mount): Promise<Backend> {
+    let opening: Promise<Backend> | undefined;
     try {
       const settings = checked(kind, mount.settings);
-      const opened = this.#timely(mount.name, (signal) =>
-        kind.open(settings, this.#ports.context(mount, signal)),
-      );
-      return await this.#made(mount, opened);
+      const opened = await this.#timely(mount.name, (signal) => {
+        opening = kind.open(settings, this.#ports.context(mount, signal));
+        return opening;
+      });
+      return new MountedBackend(opened, mount);
     } catch (error) {
+      // It may still come, and then nobody uses it.
+      opening?.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
       throw new OperoneError(
         "unavailable",
         `"/@${mount.name}" cannot be used: ${reasonOf(error)}`,
@@ -216,7 +220,7 @@ export class Mounts {
     throw new OperoneError("unavailable", `What "/@${name}" stands for is no directory, or is not there`);
   }
 
-  /** @throws OperoneError `unavailable` when it takes too long; what comes later is let go of */
+  /** @throws OperoneError `unavailable` when it takes too long */
   async #timely<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const stop = new AbortController();
     const late = Promise.withResolvers<never>();

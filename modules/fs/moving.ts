@@ -7,6 +7,7 @@ import { entryShape } from "./shapes.ts";
 import { entryAt, entryWhole } from "./state.ts";
 import { transfer } from "./transfer.ts";
 import type { Place } from "./tree.ts";
+import { walk } from "./walk.ts";
 
 interface Source {
   readonly reading: Place;
@@ -23,7 +24,7 @@ export async function moved({ reading, writing }: Source, target: Place, options
   const entry = await renamed(writing, target, options.replace);
   if (entry !== undefined) return entryShape(entry, target.shown);
   const mode = options.replace ? "any" : "create";
-  const before = await entryWhole(reading);
+  const before = await firstFile(reading, options.signal);
   const { left } = await transfer(reading, target, { ...options, mode });
   const [first] = left;
   if (first !== undefined) {
@@ -39,15 +40,25 @@ export async function moved({ reading, writing }: Source, target: Place, options
 
 /**
  * Two paths may lead to one file, by a mount of what is there anyway, or by a mount that leads back from another node. Then
- * the copy has replaced the original, which must not go.
+ * the copy has replaced the original, which must not go. Of a directory one file tells: the copy writes each of them.
  */
-async function assertAnother(source: Place, target: Place, before: Entry): Promise<void> {
-  const now = await entryWhole(source);
+async function assertAnother(source: Place, target: Place, before: Entry | undefined): Promise<void> {
+  if (before === undefined) return;
+  const now = await entryWhole({ ...source, path: before.path });
   if (now.etag === before.etag) return;
   throw new OperoneError(
     "conflict",
-    `"${source.shown(source.path)}" changed while it was copied to "${target.shown(target.path)}", so it stays where it is; if both are one file, nothing has to be moved`,
+    `"${source.shown(before.path)}" changed while it was copied to "${target.shown(target.path)}", so all of it stays where it is; if both are one place, nothing has to be moved`,
   );
+}
+
+async function firstFile(place: Place, signal: AbortSignal): Promise<Entry | undefined> {
+  const whole = await entryWhole(place);
+  if (whole.kind === "file") return whole;
+  if (whole.kind !== "directory") return undefined;
+  for await (const { path, kind } of walk(place, { signal }))
+    if (kind === "file") return await entryWhole({ ...place, path });
+  return undefined;
 }
 
 /** Undefined: they are two file systems. */
