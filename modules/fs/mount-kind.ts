@@ -9,7 +9,7 @@ import type * as v from "valibot";
 import type { CallContext } from "../../src/kernel/operation.ts";
 import type { Backend } from "./backend.ts";
 
-/** What the settings of a kind are made of: flat, each with a description; the keys `name`, `kind` and `readOnly` are taken. */
+/** What the settings of a kind are made of: flat, each with a description that says of which kind it is. `name`, `kind` and `readOnly` are taken. */
 export type SettingEntries = Readonly<Record<string, v.GenericSchema>>;
 
 /** What a mount may use of the node. */

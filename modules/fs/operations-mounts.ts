@@ -19,14 +19,13 @@ const mountName = v.pipe(
 );
 const name = v.pipe(mountName, v.description('What stands behind "/@": lower-case letters, digits and -.'));
 
-/** A kind by its id; told as what is there, so that a new kind is one line in one list. */
-const kinds = mountKinds.map(({ id }) => id);
 const kind = v.optional(
   v.pipe(
-    v.picklist(kinds),
-    v.description(mountKinds.map(({ id, summary }) => `${id}: ${summary}`).join(". ")),
+    v.picklist(mountKinds.map(({ id }) => id)),
+    v.description(
+      `${mountKinds.map(({ id, summary }) => `${id}: ${summary}`).join(". ")}. Default: local, or node for a path of another node.`,
+    ),
   ),
-  "local",
 );
 
 /** What any kind takes; which of it the chosen one takes is said by its own schema. */
@@ -37,14 +36,12 @@ const settingEntries: SettingEntries = Object.fromEntries(
 );
 
 function settingOf(key: string): v.GenericSchema {
-  const uses = mountKinds.flatMap(({ id, settings }) => {
-    const entry = settings.entries[key];
-    return entry === undefined ? [] : [{ id, schema: bare(entry) }];
-  });
-  const text = uses.map(({ id, schema }) => `${id}: ${v.getDescription(schema) ?? schema.type}`).join(" ");
-  const schemas = [...new Set(uses.map(({ schema }) => schema))];
-  const [first = v.unknown(), second] = schemas;
-  return v.optional(v.pipe(second === undefined ? first : v.union(schemas), v.description(text)));
+  const entries = mountKinds.flatMap(({ settings }) => settings.entries[key] ?? []);
+  const [first = v.unknown(), ...others] = new Set(entries.map(bare));
+  if (others.length === 0) return v.optional(first);
+  const schemas = [first, ...others];
+  const text = schemas.map((schema) => v.getDescription(schema) ?? schema.type).join(" ");
+  return v.optional(v.pipe(v.union(schemas), v.description(text)));
 }
 
 /** Without its default, which is the kind's business. */
@@ -85,7 +82,8 @@ const mount = op({
     places: ["path"],
     render: ({ path }) => lines(path),
   },
-  async run(fs, { name, kind, readOnly, ...settings }, context) {
+  async run(fs, { name, kind: said, readOnly, ...settings }, context) {
+    const kind = said ?? kindFor(settings);
     const made = await fs.mounts.add({ name, kind, readOnly, settings }, context);
     return {
       ...{ name, path: `/@${name}`, kind, readOnly, state: "ready" as const },
@@ -93,6 +91,10 @@ const mount = op({
     };
   },
 });
+
+function kindFor(settings: Readonly<Record<string, unknown>>): string {
+  return typeof settings.path === "object" ? "node" : "local";
+}
 
 const unmount = op({
   ...owner,

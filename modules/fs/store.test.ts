@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateSQLiteDrizzleJson, generateSQLiteMigration } from "drizzle-kit/api";
 import { migrations } from "./migrations.ts";
-import * as tables from "./store.ts";
+import { MountStore, mounts } from "./store.ts";
 
 /** Every table with its columns and keys, as SQLite understands them. */
 function shapeOf(client: Database): readonly unknown[] {
@@ -20,7 +20,7 @@ function shapeOf(client: Database): readonly unknown[] {
 test("the migrations lead to the very tables that the queries are written against", async () => {
   const wanted = new Database(":memory:");
   const empty = await generateSQLiteDrizzleJson({});
-  const full = await generateSQLiteDrizzleJson(tables);
+  const full = await generateSQLiteDrizzleJson({ mounts });
   for (const statement of await generateSQLiteMigration(empty, full)) wanted.run(statement);
   const real = new Database(":memory:");
   for (const { sql } of migrations) real.run(sql);
@@ -47,7 +47,7 @@ test("what an earlier operone kept is there, and a newer one's file is refused a
   const client = new Database(path, { create: true });
   client.run(firstRelease);
   client.close();
-  const store = new tables.MountStore(path);
+  const store = new MountStore(path);
   expect(store.all()).toEqual([
     {
       name: "docs",
@@ -61,6 +61,6 @@ test("what an earlier operone kept is there, and a newer one's file is refused a
   const newer = new Database(path);
   newer.run(`pragma user_version = ${migrations.length + 1}`);
   newer.close();
-  expect(() => new tables.MountStore(path)).toThrow(/a newer one wrote it/);
+  expect(() => new MountStore(path)).toThrow(/a newer one wrote it/);
   rmSync(directory, { recursive: true });
 });
