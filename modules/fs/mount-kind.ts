@@ -36,7 +36,7 @@ export interface MountContext {
 }
 
 /** Whose rights a far mount uses: those of each call. */
-export type MountCaller = Pick<CallContext, "call">;
+export type MountCaller = Pick<CallContext, "authority" | "call">;
 
 interface KindFacts<S> {
   /** Lower-case word. */

@@ -28,6 +28,7 @@ afterEach(() => {
 });
 
 const nobody = {
+  authority: { sets: [], check: () => {}, decide: () => "allow" as const },
   call: async () => {
     throw new OperoneError("unavailable", "no other node");
   },

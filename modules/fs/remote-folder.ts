@@ -23,18 +23,22 @@ interface FarPlace {
 }
 
 export function remoteFolder(caller: MountCaller, place: FarPlace): Backend {
-  return new RemoteFolder(new RemoteBackend(caller, place.node), place);
+  const tellsWhere = caller.authority.sets.every((set) => set.owner);
+  return new RemoteFolder(new RemoteBackend(caller, place.node), place, tellsWhere);
 }
 
 class RemoteFolder implements Backend {
   readonly kind = "node";
   readonly #far: RemoteBackend;
   readonly #place: FarPlace;
+  readonly #tellsWhere: boolean;
   #root: Promise<string> | undefined;
 
-  constructor(far: RemoteBackend, place: FarPlace) {
+  /** @param tellsWhere whether messages may name the node and its path: to the owner, who has mounted it */
+  constructor(far: RemoteBackend, place: FarPlace, tellsWhere: boolean) {
     this.#far = far;
     this.#place = place;
+    this.#tellsWhere = tellsWhere;
   }
 
   async traits(access: Access, path: string): Promise<Traits> {
@@ -290,10 +294,22 @@ class RemoteFolder implements Backend {
 
   /** The other node quotes its own paths. */
   async #ours(error: unknown): Promise<unknown> {
-    const root = await this.#rootPath().catch(() => undefined);
-    if (!(error instanceof OperoneError) || root === undefined || root === "/") return error;
-    const message = error.message.replaceAll(`"${root}/`, '"/').replaceAll(`"${root}"`, '"/"');
-    return new OperoneError(error.code, message, error.details, { cause: error });
+    if (!(error instanceof OperoneError)) return error;
+    const root = (await this.#rootPath().catch(() => undefined)) ?? "/";
+    const inner = (text: string) => text.replaceAll(`"${root}/`, '"/').replaceAll(`"${root}"`, '"/"');
+    const message = root === "/" ? error.message : inner(error.message);
+    const { node, path } = this.#place;
+    const isTold =
+      this.#tellsWhere || ![node, path, root].some((text) => text !== "/" && message.includes(text));
+    if (isTold) return new OperoneError(error.code, message, error.details, { cause: error });
+    const why =
+      error.code === "forbidden" ? "a right of the caller on that node is missing" : "it is away, or refuses";
+    return new OperoneError(
+      error.code,
+      `The node on which this lies does not give it: ${why}; the owner of this node sees where with "operone fs mounts"`,
+      undefined,
+      { cause: error },
+    );
   }
 }
 

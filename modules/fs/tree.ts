@@ -47,8 +47,24 @@ export class FileTree {
     if (mounted.mount === "") return this.#list(caller, mounted.path, access);
     const { mount } = mounted;
     const shown = (inner: string) => shownIn(mount, inner);
-    const backend = await this.#mounts.backend(mount, caller);
+    const backend = await this.#mounted(mount, caller);
     return { backend, path: mounted.path, access: seenAs(access, shown), shown };
+  }
+
+  /** Why a mount is not there says where it lies, which is for the owner alone. */
+  async #mounted(name: string, caller: PlaceCaller): Promise<Backend> {
+    try {
+      return await this.#mounts.backend(name, caller);
+    } catch (error) {
+      const isTold = isOwner(caller.authority) || !(error instanceof OperoneError);
+      if (isTold || error.code !== "unavailable") throw error;
+      throw new OperoneError(
+        "unavailable",
+        `"/@${name}" is not there now; the owner of this node sees why with "operone fs mounts"`,
+        undefined,
+        { cause: error },
+      );
+    }
   }
 
   #list(caller: PlaceCaller, path: string, access: Access): Place {
@@ -59,7 +75,7 @@ export class FileTree {
       );
     const backend = new MountList({
       all: () => this.#mounts.all(),
-      backend: (name) => this.#mounts.backend(name, caller),
+      backend: (name) => this.#mounted(name, caller),
     });
     const shown = (inner: string) => allMounts + inner.slice(1);
     return { backend, path, access: seenAs(access, shown), shown };
@@ -83,9 +99,13 @@ function accessOf(authority: Authority, permission: string, asked: string): Acce
   };
   return {
     allows,
-    unlimited: authority.sets.every((set) => set.owner),
+    unlimited: isOwner(authority),
     check(path) {
       if (!allows(path)) authority.check(permission, { path });
     },
   };
+}
+
+export function isOwner({ sets }: Authority): boolean {
+  return sets.every((set) => set.owner);
 }

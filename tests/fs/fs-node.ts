@@ -32,6 +32,8 @@ export interface FsNode extends AsyncDisposable {
   value<T = Record<string, unknown>>(operation: string, input: object, call?: Partial<Call>): Promise<T>;
   items<T = Record<string, unknown>>(operation: string, input: object, call?: Partial<Call>): Promise<T[]>;
   bytes(operation: string, input: object, call?: Partial<Call>): Promise<Buffer>;
+  /** Stopped, and another one over the same folder, which goes with that one. */
+  restarted(): Promise<FsNode>;
 }
 
 const owner: GrantSet = { holder: "owner", owner: true, grants: [] };
@@ -66,9 +68,12 @@ const access = defineModule({
 
 export async function fsNode(config: Readonly<Record<string, unknown>> = {}): Promise<FsNode> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-fs-")));
+  for (const name of ["data", "work"]) mkdirSync(join(folder, name));
+  return await nodeIn(folder, config);
+}
+
+async function nodeIn(folder: string, config: Readonly<Record<string, unknown>>): Promise<FsNode> {
   const [data, work] = [join(folder, "data"), join(folder, "work")];
-  mkdirSync(data);
-  mkdirSync(work);
   const log = simulatedLog();
   const journal = simulatedJournal();
   const asked: unknown[] = [];
@@ -113,6 +118,10 @@ export async function fsNode(config: Readonly<Record<string, unknown>> = {}): Pr
       const answer = await call(operation, input, more);
       if (answer.gives !== "bytes") throw new Error(`${operation} gave ${answer.gives}`);
       return Buffer.concat(await Array.fromAsync(answer.bytes.open()));
+    },
+    async restarted() {
+      await kernel.stop();
+      return await nodeIn(folder, config);
     },
     async [Symbol.asyncDispose]() {
       await kernel.stop();

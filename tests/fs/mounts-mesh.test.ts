@@ -92,12 +92,29 @@ test("a link there leads nowhere out of the mounted folder", async () => {
   for (const path of ["/@far/out", "/@far/up/planted"])
     expect((await here.refused("fs.write", { path, text: "x" })).code).toBe("forbidden");
   expect((await here.refused("fs.move", { from: "/@far/a", to: "/@far/up/a" })).code).toBe("forbidden");
+  // Nor from a part of it that is granted to one that is not.
+  symlinkSync("../a", at("docs/deep/across"));
+  const part = await here.token({
+    name: "part",
+    grant: [grant("fs.read", "/@far/deep", folder), grant("fs.write", "/@far/deep", folder)],
+    nodes: ["self", "there"],
+  });
+  const across = "/@far/deep/across";
+  await here.given("fs.read", { path: "/@far/deep/b" }, { token: part });
+  expect((await here.refused("fs.read", { path: across }, { token: part })).code).toBe("forbidden");
+  expect((await here.refused("fs.write", { path: across, text: "x" }, { token: part })).code).toBe(
+    "forbidden",
+  );
+  expect(readFileSync(at("docs/a"), "utf8")).toBe("far\n");
   expect(readFileSync(at("secret"), "utf8")).toBe("secret");
 });
 
 test("a mount of another node gives nobody more than they may do on that node", async () => {
   const mountOnly = await here.token({ name: "mount-only", grant: [grant("fs.read", "/@far")] });
-  expect((await here.refused("fs.read", { path: "/@far/a" }, { token: mountOnly })).code).toBe("forbidden");
+  const shut = await here.refused("fs.read", { path: "/@far/a" }, { token: mountOnly });
+  expect(shut.code).toBe("forbidden");
+  // Nor where it lies.
+  expect(JSON.stringify([shut.message, shut.details])).not.toMatch(/there|operone-mounted/);
   const both = await here.token({
     name: "both",
     grant: [grant("fs.read", "/@far", at("docs"))],
@@ -173,6 +190,15 @@ test("a node that is away is said to be unavailable, and its mount stays", async
   await there.stop();
   const refused = await here.refused("fs.read", { path: "/@far/a" });
   expect(refused.code).toBe("unavailable");
+  expect(refused.message).toContain("there");
+  const token = await here.token({
+    name: "left",
+    grant: [grant("fs.read", "/@far", at("docs"))],
+    nodes: ["self", "there"],
+  });
+  const shut = await here.refused("fs.read", { path: "/@far/a" }, { token });
+  expect(shut.code).toBe("unavailable");
+  expect(shut.message).not.toMatch(/"there"|operone-mounted/);
   const { mounts } = (await here.given("fs.mounts")) as { mounts: { name: string; state: string }[] };
   expect(mounts).toMatchObject([{ name: "far", state: "unavailable" }]);
   await here.given("fs.unmount", { name: "far" });

@@ -246,6 +246,20 @@ test("whoever is not the owner is told that a mount is there, and not where it l
     expect(text).not.toContain(node.work);
 });
 
+test("a mount that cannot be opened tells why to the owner, and to others that it cannot", async () => {
+  await using node = await withDocs();
+  renameSync(node.docs, `${node.docs}-away`);
+  await using again = await node.restarted();
+  const owner = await refusal(again.value("read", { path: "/@docs/a.md" }));
+  expect(owner.code).toBe("unavailable");
+  expect(owner.message).toContain(node.docs);
+  const rights = granted(allowing("fs.read", "/@docs"));
+  const other = await refusal(again.value("read", { path: "/@docs/a.md" }, rights));
+  expect(other.code).toBe("unavailable");
+  expect(other.message).not.toContain(node.work);
+  expect(JSON.stringify(await again.value("mounts", {}, rights))).not.toContain(node.work);
+});
+
 test("a folder that vanishes is said to be unavailable, and is there again when it comes back", async () => {
   await using node = await withDocs();
   renameSync(node.docs, `${node.docs}-away`);
