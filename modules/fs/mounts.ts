@@ -58,11 +58,6 @@ export class Mounts {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** @throws OperoneError `not_found` */
-  async one(name: string): Promise<Mount> {
-    return (await this.#existing(name)).mount;
-  }
-
   /**
    * @throws OperoneError `conflict` for a name in use, `invalid_input` for settings that the kind does not take, and
    *   whatever says that it cannot be opened

@@ -21,6 +21,12 @@ interface MoveOptions {
 }
 
 export async function moved({ reading, writing }: Source, target: Place, options: MoveOptions) {
+  if (writing.path === "/") {
+    throw new OperoneError(
+      "conflict",
+      `"${writing.shown("/")}" stays where it is; move what is in it, or copy it`,
+    );
+  }
   const entry = await renamed(writing, target, options.replace);
   if (entry !== undefined) return entryShape(entry, target.shown);
   const mode = options.replace ? "any" : "create";

@@ -106,6 +106,6 @@ function accessOf(authority: Authority, permission: string, asked: string): Acce
   };
 }
 
-export function isOwner({ sets }: Authority): boolean {
+function isOwner({ sets }: Authority): boolean {
   return sets.every((set) => set.owner);
 }

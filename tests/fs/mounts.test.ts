@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { mountOperations } from "../../modules/fs/operations-mounts.ts";
 import { allowing, type FsNode, fsNode, granted } from "./fs-node.ts";
 
 interface Shown {
@@ -84,7 +85,27 @@ test("the list of the mounts is a directory that is walked into, and takes nothi
     "scratch",
     "scratch/x",
   ]);
-  expect((await refusal(node.value("mkdir", { path: "/@" }))).code).toBe("unsupported");
+  expect(await node.value("usage", { path: "/@" })).toMatchObject({ files: 3, bytes: 10 });
+  expect(await node.value("copy", { from: "/@", to: join(node.work, "all") })).toMatchObject({ files: 3 });
+  expect(readFileSync(join(node.work, "all/docs/deep/b.md"), "utf8")).toBe("tea\n");
+  expect(await node.value("stat", { path: "/@" })).toMatchObject({ path: "/@", kind: "directory" });
+  for (const operation of ["read", "hash", "content"])
+    expect((await refusal(node.bytes(operation, { path: "/@" }))).code).toBe("conflict");
+  for (const [operation, input] of [
+    ["mkdir", { path: "/@" }],
+    ["write", { path: "/@", text: "x" }],
+    ["append", { path: "/@", text: "x" }],
+    ["remove", { path: "/@", recursive: true }],
+    ["remove", { path: "/@", recursive: true, permanent: true }],
+    ["remove", { path: "/@docs", recursive: true, permanent: true }],
+    ["remove", { path: "/@docs", recursive: true }],
+    ["move", { from: "/@docs", to: join(node.work, "taken") }],
+  ] as const)
+    expect([operation, (await refusal(node.value(operation, input))).code]).toEqual([
+      operation,
+      expect.stringMatching(/unsupported|conflict/),
+    ]);
+  expect(readFileSync(join(node.docs, "a.md"), "utf8")).toBe("milk\n");
   for (const [operation, input] of [
     ["mkdir", { path: "/@new" }],
     ["write", { path: "/@new/a", text: "x" }],
@@ -303,6 +324,7 @@ test("a name that is in use, or is no name, is refused, and what does not exist 
   expect((await refusal(node.value("mount", { ...at, path: join(node.docs, "a.md") }))).code).toBe(
     "conflict",
   );
+  expect((await refusal(node.value("mount", { ...at, path: "/@docs/deep" }))).code).toBe("invalid_input");
   expect((await refusal(node.value("mount", { name: "new" }))).message).toContain("it takes path");
   expect((await refusal(node.value("mount", { name: "new", kind: "memory", path: "/" }))).code).toBe(
     "invalid_input",
@@ -325,6 +347,27 @@ test("what only a mount holds is not lost unless somebody says so", async () => 
   expect((await refusal(node.value("read", { path: "/@docs/a.md" }))).code).toBe("not_found");
   expect((await refusal(node.value("unmount", { name: "docs" }))).code).toBe("not_found");
   rmSync(node.docs, { recursive: true });
+});
+
+test("at the command line a mount says where it is, and why it is not there", () => {
+  const shown = (name: string, value: object) =>
+    mountOperations.find((one) => one.name === name)?.cli.render?.(value);
+  const docs = { name: "docs", path: "/@docs", kind: "local", readOnly: true };
+  const mounts = [
+    { ...docs, state: "ready", settings: { path: "/srv/docs" } },
+    { ...docs, state: "unavailable", reason: "it is gone" },
+    { ...docs, readOnly: false, state: "ready", settings: { path: { node: "pi", path: "/a" } } },
+    { ...docs, state: "ready" },
+  ];
+  expect(shown("mounts", { mounts })?.stdout).toBe(
+    `PATH    KIND              STATE        WHERE
+/@docs  local, read-only  ready        path=/srv/docs
+/@docs  local, read-only  unavailable  it is gone
+/@docs  local             ready        path={"node":"pi","path":"/a"}
+/@docs  local, read-only  ready\n`,
+  );
+  expect(shown("mount", docs)?.stdout).toBe("/@docs\n");
+  expect(shown("unmount", docs)?.stdout).toBe("/@docs is gone\n");
 });
 
 test("memory takes no more than was allowed", async () => {

@@ -1,7 +1,7 @@
 /** A folder of the machine, looked at before it is mounted, and each time it is opened. */
 import { OperoneError } from "../../../src/kernel/error.ts";
 import type { Access, Backend, Entry } from "../backend.ts";
-import { absolutePath } from "../file-path.ts";
+import { absolutePath, mountOf } from "../file-path.ts";
 import type { MountContext } from "../mount-kind.ts";
 
 /** Mounts are the owner's. What is nobody's is refused by the backend all the same. */
@@ -11,10 +11,16 @@ const owner: Access = { allows: () => true, check: () => {}, unlimited: true };
  * The folder's real path. It is what is kept, so that whoever may change a link on the way does not choose what is mounted
  * at the next start.
  *
- * @throws OperoneError `not_found`, `conflict` (no directory), `forbidden` (the node's own)
+ * @throws OperoneError `invalid_input` (a mount), `not_found`, `conflict` (no directory), `forbidden` (the node's own)
  */
 export async function realFolder(text: string, { machine, name }: MountContext): Promise<string> {
   const path = absolutePath(text);
+  if (mountOf(path) !== undefined) {
+    throw new OperoneError(
+      "invalid_input",
+      `"${path}" lies in a mount, and only a folder of the machine can be mounted; name the folder itself`,
+    );
+  }
   const entry = await machine.stat(owner, path, { follow: true });
   if (entry === undefined) {
     throw new OperoneError(
