@@ -43,6 +43,8 @@ interface KindFacts<S> {
   readonly id: string;
   readonly summary: string;
   readonly settings: v.GenericSchema<unknown, S> & { readonly entries: SettingEntries };
+  /** What is kept, where that is more than what is asked for: as `settle` gives it, and `open` gets it. */
+  readonly kept?: v.GenericSchema<unknown, S>;
   /** Whether what it holds is gone when it is unmounted. */
   readonly holdsOnlyCopy?: boolean;
 }
@@ -55,6 +57,12 @@ export interface OpenedKind<S> extends KindFacts<S> {
    * @throws OperoneError when there can be no such mount
    */
   settle?(settings: S, context: MountContext): Promise<S>;
+  /**
+   * Called before each use: whether what was opened is still what was mounted.
+   *
+   * @throws OperoneError `unavailable`
+   */
+  assertThere?(settings: S): Promise<void>;
   /**
    * Called when it is first used, and again a while after it has failed.
    *

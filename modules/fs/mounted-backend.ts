@@ -8,6 +8,8 @@ import type { Access, Backend, Entry, Named, OpenFile, Traits, WriteOptions } fr
 interface MountedOptions {
   readonly name: string;
   readonly readOnly: boolean;
+  /** Before each use. @throws OperoneError `unavailable` */
+  assertThere?(): Promise<void>;
 }
 
 export class MountedBackend implements Backend {
@@ -134,6 +136,7 @@ export class MountedBackend implements Backend {
 
   async #told<T>(work: () => Promise<T>): Promise<T> {
     try {
+      await this.#options.assertThere?.();
       return await work();
     } catch (error) {
       throw toldIn(this.#options.name, error);
@@ -142,6 +145,7 @@ export class MountedBackend implements Backend {
 
   async *#each<T>(all: AsyncIterable<T>): AsyncGenerator<T, void> {
     try {
+      await this.#options.assertThere?.();
       yield* all;
     } catch (error) {
       throw toldIn(this.#options.name, error);

@@ -185,12 +185,14 @@ export class Mounts {
   async #open(kind: Extract<MountKind, { open: unknown }>, mount: Mount): Promise<Backend> {
     let opening: Promise<Backend> | undefined;
     try {
-      const settings = checked(kind, mount.settings);
+      const settings = checked(kind, mount.settings, kind.kept);
+      await kind.assertThere?.(settings);
       const opened = await this.#timely(mount.name, (signal) => {
         opening = kind.open(settings, this.#ports.context(mount, signal));
         return opening;
       });
-      return new MountedBackend(opened, mount);
+      const assertThere = kind.assertThere?.bind(kind, settings);
+      return new MountedBackend(opened, { ...mount, ...(assertThere === undefined ? {} : { assertThere }) });
     } catch (error) {
       // It may still come, and then nobody uses it.
       opening?.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
@@ -249,8 +251,8 @@ function assertFree(kept: ReadonlyMap<string, Kept>, name: string): void {
 }
 
 /** @throws OperoneError `invalid_input` */
-function checked(kind: MountKind, settings: unknown): unknown {
-  const parsed = v.safeParse(kind.settings, settings);
+function checked(kind: MountKind, settings: unknown, schema: v.GenericSchema = kind.settings): unknown {
+  const parsed = v.safeParse(schema, settings);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const at = v.getDotPath(issue) ?? "the settings";

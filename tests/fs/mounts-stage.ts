@@ -26,7 +26,8 @@ const bytes = (megabytes: number) => ({ bytes: zeros(megabytes) });
 
 mkdirSync(join(data, "access"));
 for (const name of ["owner.token", "access/access.db"]) writeFileSync(join(data, name), "outside");
-for (const name of ["all", "part", "above", "processes", "full", "fixed"]) mkdirSync(at(name));
+for (const name of ["all", "part", "above", "processes", "full", "fixed", "disk", "away"])
+  mkdirSync(at(name));
 writeFileSync(at("one"), "");
 
 async function ownElsewhere() {
@@ -109,13 +110,46 @@ async function vanished() {
   };
 }
 
+/** Below a name of the node: a disk that is taken away, and one that can only be read. */
+async function named() {
+  const path = "/@disk/file";
+  mount("-t", "tmpfs", "tmpfs", at("disk"));
+  await node.value("mount", { name: "disk", path: at("disk") });
+  await node.value("write", { path, text: "old" });
+  mount("-o", "remount,ro", at("disk"));
+  const fixed = [
+    await told("write", { path, text: "x" }),
+    await told("remove", { path }),
+    await told("mkdir", { path: "/@disk/new" }),
+  ];
+  mount("-o", "remount,rw", at("disk"));
+  mount("--move", at("disk"), at("away"));
+  const gone = [
+    await told("read", { path }),
+    await told("list", { path: "/@disk" }),
+    await told("write", { path, text: "x" }),
+    await told("mkdir", { path: "/@disk/new" }),
+    await told("restore", { id: await removedFile(), to: "/@disk/restored" }),
+  ];
+  const beneath = readdirSync(at("disk"));
+  mount("--move", at("away"), at("disk"));
+  const { text } = await node.value<{ text: string }>("read", { path });
+  return { fixed, gone, beneath, text };
+}
+
+async function removedFile(): Promise<string> {
+  writeFileSync(at("gift"), "gift");
+  return (await node.value<{ trash: string }>("remove", { path: at("gift") })).trash;
+}
+
 const result = {
   own: await ownElsewhere(),
   full: await fullDisk(),
   fixed: await fixedDisk(),
   vanished: await vanished(),
+  named: await named(),
 };
-for (const name of ["all", "part", "one", "above", "processes", "full", "fixed"])
+for (const name of ["all", "part", "one", "above", "processes", "full", "fixed", "disk"])
   execFileSync("umount", ["-l", at(name)]);
 await node[Symbol.asyncDispose]();
 console.log(JSON.stringify(result));

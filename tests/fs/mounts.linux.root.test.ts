@@ -7,6 +7,7 @@ interface Told {
   readonly full: Record<string, unknown>;
   readonly fixed: { found: Record<string, string>; text: string; trash: unknown };
   readonly vanished: Record<string, unknown>;
+  readonly named: Record<string, unknown>;
 }
 let told: Told;
 beforeAll(async () => {
@@ -37,5 +38,13 @@ test("a disk that is read-only is told of as such, and loses nothing", () => {
 test("a directory that was mounted and is gone is unavailable, and is not made anew", () => {
   expect(told.vanished).toEqual({
     ...{ open: "unavailable", write: "unavailable", list: "unavailable", made: false },
+  });
+});
+
+test("while the disk of a named folder is away, nothing comes to the empty folder beneath", () => {
+  const unavailable = (count: number) => Array.from({ length: count }, () => "unavailable");
+  expect(told.named).toEqual({
+    ...{ fixed: unavailable(3), gone: unavailable(5) },
+    ...{ beneath: [], text: "old" },
   });
 });
