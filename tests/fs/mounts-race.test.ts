@@ -23,7 +23,9 @@ async function turning(inMount: string): Promise<void> {
     told[text] = (told[text] ?? 0) + 1;
   };
   try {
-    for (let at = 0; at < 400; at++) {
+    const isMet = () => told["inside!"] !== undefined && told.refused !== undefined;
+    // On a busy machine the turner may rest for long; without it nothing is tried.
+    for (let at = 0; at < 400 || (at < 20_000 && !isMet()); at++) {
       const path = "/@docs/swap/secret";
       const read = await node.value<{ text: string }>("read", { path }).catch(() => ({ text: "refused" }));
       count(read.text);
@@ -41,7 +43,7 @@ async function turning(inMount: string): Promise<void> {
   }
   expect(told.outside).toBeUndefined();
   // Both faces were met, or nothing was tried.
-  expect([(told["inside!"] ?? 0) > 0, (told.refused ?? 0) > 0]).toEqual([true, true]);
+  expect(Object.keys(told).toSorted()).toEqual(["inside!", "refused"]);
   expect(readdirSync(outside).toSorted()).toEqual(["secret", "swap"]);
   expect(readdirSync(join(outside, "swap")).toSorted()).toEqual(["deep", "secret"]);
   expect(readFileSync(join(outside, "swap/secret"), "utf8")).toBe("outside");
