@@ -84,9 +84,9 @@ export function backendLaws(of: BackendCase): void {
         const wanted = [...model].map(([path, bytes]) => [path, bytes?.toString("hex") ?? "directory"]);
         expect(await contents(backend)).toEqual(Object.fromEntries(wanted));
       }),
-      { numRuns: 40 },
+      { numRuns: Math.ceil(40 * (of.share ?? 1)) },
     );
-  }, 30_000);
+  }, 60_000);
 
   test(`${of.name}: appended pieces of any size are read as one`, async () => {
     const sizes = fc.array(fc.constantFrom(0, 1, 63, 65, 262_143, 262_144, 262_145), { maxLength: 5 });
@@ -101,7 +101,7 @@ export function backendLaws(of: BackendCase): void {
         const end = start + length;
         expect((await bytesOf(backend, "/a", { start, end })).equals(whole.subarray(start, end))).toBe(true);
       }),
-      { numRuns: 25 },
+      { numRuns: Math.ceil(25 * (of.share ?? 1)) },
     );
-  }, 30_000);
+  }, 60_000);
 }

@@ -9,6 +9,10 @@ export interface BackendCase {
   make(): Promise<Backend & AsyncDisposable>;
   /** False where an open file cannot be held: then reading one that was written anew is refused, and never mixed. */
   readonly holdsOpenFiles?: false;
+  /** False where files have the time of their writing alone, whatever is asked. */
+  readonly keepsTimes?: false;
+  /** Of the usual work in each law; for what answers slowly. */
+  readonly share?: number;
 }
 
 export const all: Access = { allows: () => true, check: () => {}, unlimited: true };
