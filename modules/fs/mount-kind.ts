@@ -7,6 +7,7 @@
  */
 import type * as v from "valibot";
 import type { CallContext } from "../../src/kernel/operation.ts";
+import type { Clock } from "../../src/kernel/ports.ts";
 import type { Backend } from "./backend.ts";
 
 /** What the settings of a kind are made of: flat, each with a description that says of which kind it is. `name`, `kind` and `readOnly` are taken. */
@@ -22,6 +23,7 @@ export interface MountContext {
   readonly machine: Backend;
   /** A folder of the machine as a tree of its own: links out of it are refused. @param root a real path; "" for all */
   folder(root: string): Backend;
+  readonly clock: Clock;
   nowMs(): number;
   /** Bytes of that many. */
   random(count: number): Uint8Array;

@@ -53,7 +53,7 @@ function nodeWith(path: string, kinds: readonly MountKind[] = mountKinds) {
     store: async () => store,
     context({ name, readOnly }, signal) {
       const context: MountContext = {
-        ...{ name, readOnly, signal, random },
+        ...{ name, readOnly, signal, random, clock },
         machine: local(""),
         folder: local,
         nowMs: () => clock.nowMs(),

@@ -65,7 +65,7 @@ const Shown = v.strictObject({
 const mount = op({
   ...owner,
   name: "mount",
-  summary: "Make a folder, the memory, or a folder of another node appear below /@name",
+  summary: "Make a folder, the memory, a folder of another node, an archive or storage appear below /@name",
   description:
     "It stays across restarts of the node, what is in memory does not. Nobody but the owner reaches it until a grant names it: a grant of / holds no mounts. What leads out of a folder by a link is refused, whatever else a caller may reach.",
   effect: "write",

@@ -82,7 +82,7 @@ function mountsOf(
       return opened;
     },
     context: ({ name, readOnly }, signal) => ({
-      ...{ name, readOnly, machine, signal },
+      ...{ name, readOnly, machine, signal, clock },
       folder: (root) => new LocalBackend({ ...options, root }),
       nowMs: () => clock.nowMs(),
       random: (count) => random.bytes(count),

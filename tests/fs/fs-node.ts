@@ -62,7 +62,7 @@ const access = defineModule({
   operations: [],
   start: () => ({
     state: {},
-    services: { secrets: { reveal: async (name: string) => new TextEncoder().encode(`secret of ${name}`) } },
+    services: { secrets: { reveal: async (name: string) => new TextEncoder().encode(`secret-of-${name}`) } },
   }),
 });
 
