@@ -76,11 +76,13 @@ export async function bubblewrapWords(
     ...(kernelNetwork(policy) === "none" ? ["--unshare-net"] : []),
     ...(runAs === undefined ? [] : rootWords),
     ...["--proc", "/proc", "--dev", "/dev"],
+    ...parentWords(policy.system),
     ...policy.system.flatMap((path) => ["--ro-bind-try", path, path]),
     ...policy.links.flatMap(({ text, path }) => ["--symlink", text, path]),
     ...["/tmp", policy.home].flatMap((path) => scratchWords(path, limits.scratchBytesMax)),
     ...(workspace === undefined ? [] : [write, workspace, workspace]),
     ...(profile === "workspace" ? pinWords(policy) : []),
+    ...parentWords(shares.map(({ path }) => path)),
     ...shares.flatMap(({ path, writable }) => [writable ? "--bind" : "--ro-bind", path, path]),
     ...(workspace !== undefined && profile === "workspace" ? await shieldWords(workspace) : []),
     ...(await hideWords(policy)),
@@ -89,6 +91,15 @@ export async function bubblewrapWords(
     ...["--ro-bind", launcher, launcherInside, "--remount-ro", "/"],
     ...["--", launcherInside, ...lockWords({ ...policy, group: undefined }, "inside", 1, terminal)],
   ];
+}
+
+/** What bubblewrap makes above a path by itself is for root alone, and the command may be another user. */
+function parentWords(paths: readonly string[]): readonly string[] {
+  const parents = paths.flatMap((path) => {
+    const names = path.split("/").slice(1, -1);
+    return names.map((_, at) => `/${names.slice(0, at + 1).join("/")}`);
+  });
+  return [...new Set(parents)].flatMap((path) => ["--dir", path]);
 }
 
 function scratchWords(path: string, bytes: number): readonly string[] {
