@@ -108,7 +108,7 @@ export class CommandStart {
 
   /** Whether this machine can confine commands. */
   async tier(): Promise<Tier> {
-    return await (await this.#box()).tier();
+    return await (await this.box()).tier();
   }
 
   async #spawnConfined(
@@ -122,7 +122,7 @@ export class CommandStart {
     assertCommand(profile, judgedCommand({ ...input, argv }));
     assertVariables(profile, [...Object.keys(input.environment), ...Object.keys(input.secrets)]);
     const network = networkOf(profile, askedNetwork(input));
-    const sandbox = await this.#box();
+    const sandbox = await this.box();
     const variables = {
       ...clean,
       ...(await sandbox.variables()),
@@ -151,7 +151,7 @@ export class CommandStart {
     if (profile !== "workspace") throw noDryRun(`the profile "${profile}" writes to no overlay`);
     const { workspace } = confinementOf({ ...(await this.#places(input)), profile, network: "none" });
     if (workspace === undefined) throw noDryRun("there is no workspace to be left as it is");
-    const sandbox = await this.#box();
+    const sandbox = await this.box();
     const tier = await sandbox.tier();
     if (!tier.ready) throw unsupported(tier);
     assertWalls(tier, "no dry run", "leave the dry run out");
@@ -170,7 +170,8 @@ export class CommandStart {
     if (this.#stopping) throw stopped();
   }
 
-  async #box(): Promise<Sandbox> {
+  /** What confines this node's commands. */
+  async box(): Promise<Sandbox> {
     this.#home ??= homeOf(this.#ports);
     const { processes, host, log } = this.#ports;
     this.#sandbox ??= new Sandbox(

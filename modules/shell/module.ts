@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Checks, Clock, Files, Host, Log, Processes, Random } from "../../src/kernel/ports.ts";
 import { Secrets } from "../access/contract.ts";
+import { ContainedChildren } from "./contract.ts";
 import { limits } from "./limits.ts";
 import { operations } from "./operations.ts";
 import { ProfilesConfig } from "./profile-config.ts";
@@ -94,6 +95,7 @@ export const config = v.strictObject({
     Number.MAX_SAFE_INTEGER,
     "The same of all dry runs; one that runs counts as the most that it may write",
   ),
+  childrenMax: amount(4, 256, "Contained children that may read documents at once; others wait"),
   profiles: ProfilesConfig,
   allowDegraded: v.optional(
     v.pipe(
@@ -125,7 +127,7 @@ export const shell = defineModule({
     processes: Processes,
     secrets: Secrets,
   },
-  provides: {},
+  provides: { children: ContainedChildren },
   operations,
   start: async (input) => (await import("./start.ts")).startShell(input),
 });

@@ -10,6 +10,8 @@ export interface SandboxLimits {
   readonly cpuSecondsMax: number;
   /** Private memory of each process, and of all together. */
   readonly memoryBytesMax: number;
+  /** What each process may map to write, used or not. Absent: as much as its memory. */
+  readonly mappedBytesMax?: number;
   readonly processesMax: number;
   readonly openFilesMax: number;
   /** Of each file that is written. */
@@ -166,7 +168,7 @@ function workspaceWords(
 export function limitWords(limits: SandboxLimits): readonly string[] {
   const each: readonly (readonly [string, number])[] = [
     ["cpu", limits.cpuSecondsMax],
-    ["data", limits.memoryBytesMax],
+    ["data", limits.mappedBytesMax ?? limits.memoryBytesMax],
     ["nproc", limits.processesMax],
     ["nofile", limits.openFilesMax],
     ["fsize", limits.fileBytesMax],

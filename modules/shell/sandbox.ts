@@ -67,6 +67,11 @@ export interface Confinement {
   readonly paths?: ProfilePaths;
   /** Absent: those of the sandbox. */
   readonly limits?: SandboxLimits;
+  /**
+   * Of the machine's system no more than these is there, and what the paths name is the program itself, wherever it
+   * lies. Absent: what programs need.
+   */
+  readonly system?: readonly string[];
 }
 
 type Command = Omit<SpawnOptions, "workingDirectory" | "report">;
@@ -184,9 +189,9 @@ export class Sandbox {
       overlay: asked.overlay,
       home,
       workingDirectory: workingDirectory === "~" ? (workspace ?? home) : workingDirectory,
-      system: [...system.folders, ...resolver],
-      links: system.links,
-      hidden: [data, ...paths.hide],
+      system: asked.system ?? [...system.folders, ...resolver],
+      links: asked.system === undefined ? system.links : [],
+      hidden: [data, ...paths.hide].filter((path) => asked.system === undefined || !holds(path, paths.read)),
       shares: sharesOf(paths),
       runAs: this.#userId === 0 ? sandboxAccount : undefined,
       limits: asked.limits ?? this.#limits,
@@ -291,6 +296,11 @@ export class Sandbox {
       return { why, fix: `see whether files in ${dataDirectory} may be executed (mount option noexec)` };
     }
   }
+}
+
+/** It cannot be hidden with the program in it, and of the rest of it nothing is there anyway. */
+function holds(folder: string, paths: readonly string[]): boolean {
+  return paths.some((path) => isWithin(path, folder));
 }
 
 const trialConfinement = { profile: "read-only", network: "none", workingDirectory: "~" } as const;

@@ -2,8 +2,10 @@
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Finding, Log, Processes } from "../../src/kernel/ports.ts";
+import { Children } from "./children.ts";
 import { CommandStart } from "./command-start.ts";
 import { Commands } from "./commands.ts";
+import type { ContainedChildren, Containment } from "./contract.ts";
 import type { config } from "./module.ts";
 import { type SessionPorts, Sessions } from "./sessions.ts";
 import type { ShellState } from "./state.ts";
@@ -15,11 +17,17 @@ export interface ShellInput {
   readonly scope: Scope;
 }
 
-export function startShell({ config, use, scope }: ShellInput): Started<Record<never, never>, ShellState> {
+export function startShell({
+  config,
+  use,
+  scope,
+}: ShellInput): Started<{ children: typeof ContainedChildren }, ShellState> {
   const commandStart = new CommandStart(use, config);
   const commands = new Commands(use, config, commandStart);
   const sessions = new Sessions(use, config, commandStart);
-  scope.defer(async () => void (await Promise.all([commands.stop(), sessions.stop()])));
+  const children = new Children({ ...use, sandbox: () => commandStart.box() }, config.childrenMax);
+  scope.defer(async () => void (await Promise.all([commands.stop(), sessions.stop(), children.stop()])));
+  use.checks.add({ name: "documents", run: async () => documentsFinding(await children.containment()) });
   use.checks.add({ name: "commands", run: async () => findingOf(await commandStart.tier()) });
   const ready = begin(commandStart, use).then(() => commands.dryRuns.clear());
   // What they said can wait until the doors are open.
@@ -30,11 +38,20 @@ export function startShell({ config, use, scope }: ShellInput): Started<Record<n
       void ready.then(() => sessions.wake()).catch(told);
     }),
   );
-  return { state: { commands, sessions }, services: {}, ready };
+  return { state: { commands, sessions }, services: { children }, ready };
 }
 
 /** Long after the start, when nobody has asked for them before. */
 const wakeAfterMs = 1_000;
+
+function documentsFinding(containment: Containment): Finding {
+  if (!containment.ready) {
+    const { why, fix } = containment;
+    return { verdict: "warning", found: `documents are not read: ${why}`, fix };
+  }
+  const found = `documents are read by contained processes (${containment.by}), which see nothing but this program`;
+  return { verdict: "ok", found };
+}
 
 function findingOf(tier: Tier): Finding {
   if (!tier.ready) {

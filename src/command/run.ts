@@ -8,6 +8,8 @@ import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { version } from "./version.ts";
 
+/** Between this program and itself. */
+const childWord = "__child";
 const helpWords: readonly string[] = ["--help", "-h", "help"];
 const versionWords: readonly string[] = ["--version", "-V"];
 
@@ -20,6 +22,8 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
 }
 
 async function runWords(argv: readonly string[], terminal: Terminal): Promise<number> {
+  // Before anything is read of the machine: in its sandbox there is none.
+  if (argv[0] === childWord) return await (await import("./child.ts")).runChild(argv.slice(1));
   const { data, rest } = takeDataOption(argv);
   const [first] = rest;
   if (first !== undefined && versionWords.includes(first)) {

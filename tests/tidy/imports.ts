@@ -13,6 +13,8 @@ const surface = /^src\/surface\//;
 const platform = /^src\/platform\//;
 const command = /^src\/command\//;
 const modulesList = /^src\/modules\.ts$/;
+const childrenList = /^src\/children\.ts$/;
+const childPart = /^modules\/.+\.child\.ts$/;
 const manifest = /^modules\/[^/]+\/module\.ts$/;
 const contract = /^modules\/[^/]+\/contract\.ts$/;
 const packageJson = /^package\.json$/;
@@ -24,8 +26,13 @@ const layers: readonly Layer[] = [
     files: /^src\/main\.ts$/,
     imports: [command, surface, platform, modulesList, kernel, packageJson],
   },
-  { name: "command", files: command, imports: [surface, platform, modulesList, kernel, packageJson] },
+  {
+    name: "command",
+    files: command,
+    imports: [surface, platform, modulesList, childrenList, kernel, packageJson],
+  },
   { name: "the list of modules", files: modulesList, imports: [manifest, kernel] },
+  { name: "the list of children", files: childrenList, imports: [childPart, kernel] },
   { name: "surface", files: surface, imports: [kernel] },
   { name: "platform", files: platform, imports: [kernel] },
   { name: "a module", files: /^modules\//, imports: [kernel, contract] },
