@@ -2,5 +2,6 @@
 import type { ChildPart } from "./kernel/child-part.ts";
 
 export const children: Readonly<Record<string, () => Promise<{ readonly child: ChildPart }>>> = {
+  "fs/parse": () => import("../modules/fs/parse/parse.child.ts"),
   "shell/probe": () => import("../modules/shell/probe.child.ts"),
 };

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import { Secrets } from "../access/contract.ts";
+import { ContainedChildren } from "../shell/contract.ts";
 import { operations } from "./operations.ts";
 import { reading, readPermission, writePermission, writing } from "./scope.ts";
 
@@ -27,7 +28,7 @@ export const fs = defineModule({
     [reading]: readPermission,
     [writing]: writePermission,
   },
-  requires: { clock: Clock, host: Host, random: Random, secrets: Secrets },
+  requires: { children: ContainedChildren, clock: Clock, host: Host, random: Random, secrets: Secrets },
   provides: {},
   operations,
   start: async (input) => (await import("./start.ts")).startFs(input),

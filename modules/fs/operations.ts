@@ -2,6 +2,7 @@
 import type { Operation } from "../../src/kernel/operation.ts";
 import { lookOperations } from "./operations-look.ts";
 import { mountOperations } from "./operations-mounts.ts";
+import { parseOperations } from "./operations-parse.ts";
 import { readOperations } from "./operations-read.ts";
 import { searchOperations } from "./operations-search.ts";
 import { trashOperations } from "./operations-trash.ts";
@@ -14,6 +15,7 @@ export const operations: readonly Operation<FsState>[] = [
   ...readOperations,
   ...searchOperations,
   ...watchOperations,
+  ...parseOperations,
   ...writeOperations,
   ...trashOperations,
   ...mountOperations,

@@ -6,6 +6,7 @@ import type { Authority } from "../../src/kernel/authority.ts";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import type { Secrets } from "../access/contract.ts";
+import type { ContainedChildren } from "../shell/contract.ts";
 import { LocalBackend, type LocalOptions } from "./local/local-backend.ts";
 import { OwnFiles } from "./local/own-files.ts";
 import type { config } from "./module.ts";
@@ -21,6 +22,7 @@ import { Watches } from "./watch/watching.ts";
 export interface FsInput {
   readonly config: InferOutput<typeof config>;
   readonly use: {
+    readonly children: ContainedChildren;
     readonly clock: Clock;
     readonly host: Host;
     readonly random: Random;
@@ -32,7 +34,7 @@ export interface FsInput {
 const pruneEveryMs = 3_600_000;
 
 export function startFs({ config, use, scope }: FsInput): Started<Record<never, never>, FsState> {
-  const { clock, host, random } = use;
+  const { children, clock, host, random } = use;
   // Its keys and its owner's token are nobody's files, whatever a grant says.
   const own = realOf(host.dataDirectory);
   const trashDirectory = join(own, "fs", "trash");
@@ -55,7 +57,7 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
   const crew = new Crew(clock);
   scope.defer(async () => crew.close());
   const tree = new FileTree(machine, mounts);
-  const state = new FsState({ tree, trash, mounts, watches: new Watches(clock), crew, clock });
+  const state = new FsState({ tree, trash, mounts, watches: new Watches(clock), crew, clock, children });
   return { state, services: {} };
 }
 

@@ -1,6 +1,7 @@
 /** What the operations of fs work on. */
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
+import type { ContainedChildren } from "../shell/contract.ts";
 import type { Entry } from "./backend.ts";
 import type { Mounts } from "./mounts.ts";
 import { reading, writing } from "./scope.ts";
@@ -9,7 +10,7 @@ import type { Trash } from "./trash.ts";
 import type { FileTree, Place, PlaceCaller } from "./tree.ts";
 import type { Watches } from "./watch/watching.ts";
 
-export type FsParts = Pick<FsState, "tree" | "trash" | "mounts" | "watches" | "crew" | "clock">;
+export type FsParts = Pick<FsState, "tree" | "trash" | "mounts" | "watches" | "crew" | "clock" | "children">;
 
 export class FsState {
   readonly tree: FileTree;
@@ -18,14 +19,16 @@ export class FsState {
   readonly watches: Watches;
   readonly crew: Crew;
   readonly clock: Clock;
+  readonly children: ContainedChildren;
 
-  constructor({ tree, trash, mounts, watches, crew, clock }: FsParts) {
+  constructor({ tree, trash, mounts, watches, crew, clock, children }: FsParts) {
     this.tree = tree;
     this.trash = trash;
     this.mounts = mounts;
     this.watches = watches;
     this.crew = crew;
     this.clock = clock;
+    this.children = children;
   }
 
   /** @throws OperoneError `forbidden`, `not_found` for a mount that there is not, `unavailable` for one that is not there */

@@ -5,11 +5,14 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { Secrets } from "../../modules/access/contract.ts";
 import { fs } from "../../modules/fs/module.ts";
+import { Children } from "../../modules/shell/children.ts";
+import { ContainedChildren } from "../../modules/shell/contract.ts";
+import { Sandbox } from "../../modules/shell/sandbox.ts";
 import type { Caller, Grant, GrantSet } from "../../src/kernel/authority.ts";
 import type { Call } from "../../src/kernel/call.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
 import { defineModule } from "../../src/kernel/module.ts";
-import { Clock, Host, Journal, Policy, Random } from "../../src/kernel/ports.ts";
+import { Clock, Host, Journal, type Log, Policy, Random } from "../../src/kernel/ports.ts";
 import {
   simulatedHost,
   simulatedJournal,
@@ -18,6 +21,7 @@ import {
   simulatedRandom,
 } from "../../src/kernel/simulated.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { systemProcesses } from "../../src/platform/processes.ts";
 import { systemRandom } from "../../src/platform/random.ts";
 
 export interface FsNode extends AsyncDisposable {
@@ -65,6 +69,16 @@ const access = defineModule({
     services: { secrets: { reveal: async (name: string) => new TextEncoder().encode(`secret-of-${name}`) } },
   }),
 });
+/** As shell has them. */
+function testChildren(dataDirectory: string, clock: Clock, log: Log): Children {
+  const processes = systemProcesses();
+  const limits = {
+    ...{ cpuSecondsMax: 600, memoryBytesMax: 2 ** 32, processesMax: 256, openFilesMax: 256 },
+    ...{ fileBytesMax: 2 ** 20, diskBytesMax: 2 ** 20, scratchBytesMax: 2 ** 20 },
+  };
+  const sandbox = new Sandbox({ processes, dataDirectory, home: "/home/nobody" }, limits);
+  return new Children({ clock, log, processes, sandbox: async () => sandbox }, 4);
+}
 
 export async function fsNode(config: Readonly<Record<string, unknown>> = {}): Promise<FsNode> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "operone-fs-")));
@@ -78,6 +92,7 @@ async function nodeIn(folder: string, config: Readonly<Record<string, unknown>>)
   const journal = simulatedJournal();
   const asked: unknown[] = [];
   const clock = systemClock();
+  const children = testChildren(data, clock, log);
   const kernel = await boot({
     modules: [access, fs],
     config: { fs: config },
@@ -85,6 +100,7 @@ async function nodeIn(folder: string, config: Readonly<Record<string, unknown>>)
     random: simulatedRandom(1),
     log,
     provided: [
+      [ContainedChildren, children],
       [Clock, clock],
       [Host, simulatedHost({ dataDirectory: data })],
       [Journal, journal],
@@ -125,6 +141,7 @@ async function nodeIn(folder: string, config: Readonly<Record<string, unknown>>)
     },
     async [Symbol.asyncDispose]() {
       await kernel.stop();
+      await children.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -125,6 +125,11 @@ const rooms: readonly Room[] = [
     files: /^modules\/fs\/search\/regex-engine\.ts$/,
     instead: "Use modules/fs/search/regex-engine.ts.",
   },
+  {
+    what: /^(unpdf|papaparse|htmlparser2|tinyld\/light)$/,
+    files: /^modules\/fs\/parse\//,
+    instead: "Use fs.parse.",
+  },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {

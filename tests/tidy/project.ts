@@ -60,6 +60,7 @@ const tools = new Set([
   "@types/bun",
   "@types/dns-packet",
   "@types/node",
+  "@types/papaparse",
   "bun",
   "deno",
   "knip",
