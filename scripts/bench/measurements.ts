@@ -1,6 +1,7 @@
 /** Every measurement by name: the subject, its yardstick, its goal. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { documents } from "./documents.ts";
 import { fileMeasurements } from "./files.ts";
 import { meshMeasurements } from "./mesh.ts";
 import { output } from "./output.ts";
@@ -225,6 +226,7 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   cli: commandLine,
   run: shellRun,
   output,
+  documents,
   ...sessionMeasurements,
   store,
   ...fileMeasurements,

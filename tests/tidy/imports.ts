@@ -127,7 +127,7 @@ const rooms: readonly Room[] = [
   },
   {
     what: /^(unpdf|papaparse|htmlparser2|tinyld\/light)$/,
-    files: /^modules\/fs\/parse\//,
+    files: /^(modules\/fs\/parse\/|scripts\/bench\/documents\.ts$)/,
     instead: "Use fs.parse.",
   },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },

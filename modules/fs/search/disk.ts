@@ -42,7 +42,12 @@ export class HeldDirectory implements Disposable {
   readonly device: number;
   readonly #own: ReadonlySet<string>;
 
-  private constructor(path: string, descriptor: number | undefined, device: number, own: ReadonlySet<string>) {
+  private constructor(
+    path: string,
+    descriptor: number | undefined,
+    device: number,
+    own: ReadonlySet<string>,
+  ) {
     this.#path = path;
     this.#descriptor = descriptor;
     this.device = device;
@@ -59,7 +64,9 @@ export class HeldDirectory implements Disposable {
     if (!onLinux) {
       const facts = lstatSync(systemName(path));
       const isThere = facts.isDirectory() && realpathSync(systemName(path)) === path;
-      return isThere && !own.has(keyOf(facts)) ? new HeldDirectory(path, undefined, facts.dev, own) : undefined;
+      return isThere && !own.has(keyOf(facts))
+        ? new HeldDirectory(path, undefined, facts.dev, own)
+        : undefined;
     }
     const descriptor = openSync(systemName(path), placeOnly | O_NOFOLLOW | O_DIRECTORY);
     const held = `/proc/self/fd/${descriptor}`;
