@@ -18,6 +18,16 @@ export const config = v.strictObject({
     ),
     2_592_000_000,
   ),
+  cacheBytesMax: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.maxValue(Number.MAX_SAFE_INTEGER),
+      v.description("On the disk, of what was read of mounts that are far away; 0: nothing is kept"),
+    ),
+    1_073_741_824,
+  ),
 });
 
 export const fs = defineModule({

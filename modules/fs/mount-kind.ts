@@ -49,6 +49,8 @@ interface KindFacts<S> {
   readonly kept?: v.GenericSchema<unknown, S>;
   /** Whether what it holds is gone when it is unmounted. */
   readonly holdsOnlyCopy?: boolean;
+  /** Whether what is read of it is worth keeping on the disk here. */
+  readonly isFar?: boolean;
 }
 
 /** Opened once, for everybody: what a caller may do is judged by the `Access` of each call. */

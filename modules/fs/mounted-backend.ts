@@ -3,26 +3,46 @@
  * where a mount really lies, and it takes nothing in when it was mounted to be read alone.
  */
 import { OperoneError } from "../../src/kernel/error.ts";
-import type { Access, Backend, Entry, Named, OpenFile, Traits, WriteOptions } from "./backend.ts";
+import type {
+  Access,
+  AppendOptions,
+  Backend,
+  Entry,
+  Named,
+  OpenFile,
+  Traits,
+  WriteOptions,
+} from "./backend.ts";
 
 interface MountedOptions {
   readonly name: string;
   readonly readOnly: boolean;
   /** Before each use. @throws OperoneError `unavailable` */
   assertThere?(): Promise<void>;
+  /** Keeps here what is read of a file far away. */
+  kept?(file: OpenFile): Promise<OpenFile>;
 }
 
 export class MountedBackend implements Backend {
   readonly #inner: Backend;
   readonly #options: MountedOptions;
   readonly kind: Backend["kind"];
-  readonly hostPath?: (path: string) => string;
+  readonly hostPath?: NonNullable<Backend["hostPath"]>;
+  readonly gives?: NonNullable<Backend["gives"]>;
+  readonly givesFilesIn?: NonNullable<Backend["givesFilesIn"]>;
+  readonly ownKeys?: NonNullable<Backend["ownKeys"]>;
+  readonly watched?: NonNullable<Backend["watched"]>;
 
   constructor(inner: Backend, options: MountedOptions) {
     this.#inner = inner;
     this.#options = options;
     this.kind = inner.kind;
-    if (inner.hostPath !== undefined) this.hostPath = (path) => inner.hostPath?.(path) ?? path;
+    if (inner.hostPath !== undefined) this.hostPath = inner.hostPath.bind(inner);
+    if (inner.gives !== undefined) this.gives = inner.gives.bind(inner);
+    if (inner.givesFilesIn !== undefined) this.givesFilesIn = inner.givesFilesIn.bind(inner);
+    if (inner.ownKeys !== undefined) this.ownKeys = inner.ownKeys.bind(inner);
+    const watched = inner.watched?.bind(inner);
+    if (watched !== undefined) this.watched = (access, path) => this.#told(() => watched(access, path));
   }
 
   async traits(access: Access, path: string): Promise<Traits> {
@@ -43,7 +63,8 @@ export class MountedBackend implements Backend {
   }
 
   async open(access: Access, path: string): Promise<OpenFile> {
-    const file = await this.#told(() => this.#inner.open(access, path));
+    const opened = await this.#told(() => this.#inner.open(access, path));
+    const file = (await this.#options.kept?.(opened)) ?? opened;
     return {
       entry: file.entry,
       read: (signal, range) => this.#each(file.read(signal, range)),
@@ -64,7 +85,7 @@ export class MountedBackend implements Backend {
     access: Access,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    options?: { readonly ifMatch?: string },
+    options?: AppendOptions,
   ): Promise<Entry> {
     return this.#filled(path, content, (bytes) => this.#inner.append(access, path, bytes, options));
   }

@@ -51,6 +51,7 @@ function nodeWith(path: string, kinds: readonly MountKind[] = mountKinds) {
     clock,
     kinds,
     store: async () => store,
+    cache: async () => undefined,
     context({ name, readOnly }, signal) {
       const context: MountContext = {
         ...{ name, readOnly, signal, random, clock },
@@ -242,6 +243,7 @@ test("a store that cannot be opened is tried again", async () => {
       if (tries === 1) throw new OperoneError("unavailable", "the disk is full");
       return store;
     },
+    cache: async () => undefined,
     context: () => {
       throw new Error("not asked for");
     },

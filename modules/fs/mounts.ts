@@ -6,7 +6,9 @@
 import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
-import type { Access, Backend } from "./backend.ts";
+import type { Access, Backend, OpenFile } from "./backend.ts";
+import { cachedFile } from "./cache/cached-file.ts";
+import type { ContentCache } from "./cache/content-cache.ts";
 import type { MountCaller, MountContext, MountKind } from "./mount-kind.ts";
 import { MountedBackend } from "./mounted-backend.ts";
 import type { MountRow, MountStore } from "./store.ts";
@@ -34,6 +36,8 @@ export interface MountsPorts {
   /** Opened when it is first needed: a node without mounts never does. */
   store(): Promise<MountStore>;
   context(mount: Pick<Mount, "name" | "readOnly">, signal: AbortSignal): MountContext;
+  /** Of what is far away. Undefined: the owner wants none. */
+  cache(): Promise<ContentCache | undefined>;
 }
 
 interface Kept {
@@ -98,6 +102,7 @@ export class Mounts {
     }
     (await this.#ports.store()).remove(name);
     kept.delete(name);
+    await (await this.#ports.cache())?.forget(sourceOf(mount));
     await backend?.[Symbol.asyncDispose]();
   }
 
@@ -165,8 +170,7 @@ export class Mounts {
   async #opened(kept: Kept, caller: MountCaller): Promise<Backend> {
     const kind = this.#kind(kept.mount.kind);
     if ("forCall" in kind) {
-      const made =
-        kept.calls.get(caller) ?? this.#made(kept.mount, kind.forCall(kept.mount.settings, caller));
+      const made = kept.calls.get(caller) ?? this.#called(kind, kept.mount, caller);
       kept.calls.set(caller, made);
       return await made;
     }
@@ -182,6 +186,14 @@ export class Mounts {
     return await kept.opening;
   }
 
+  async #called(
+    kind: Extract<MountKind, { forCall: unknown }>,
+    mount: Mount,
+    caller: MountCaller,
+  ): Promise<Backend> {
+    return this.#mounted(await kind.forCall(mount.settings, caller), kind, mount);
+  }
+
   async #open(kind: Extract<MountKind, { open: unknown }>, mount: Mount): Promise<Backend> {
     let opening: Promise<Backend> | undefined;
     try {
@@ -192,7 +204,7 @@ export class Mounts {
         return opening;
       });
       const assertThere = kind.assertThere?.bind(kind, settings);
-      return new MountedBackend(opened, { ...mount, ...(assertThere === undefined ? {} : { assertThere }) });
+      return this.#mounted(opened, kind, mount, assertThere);
     } catch (error) {
       // It may still come, and then nobody uses it.
       opening?.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
@@ -207,8 +219,21 @@ export class Mounts {
     }
   }
 
-  async #made(mount: Mount, backend: Promise<Backend>): Promise<Backend> {
-    return new MountedBackend(await backend, mount);
+  #mounted(
+    inner: Backend,
+    { isFar = false }: MountKind,
+    mount: Mount,
+    assertThere?: () => Promise<void>,
+  ): Backend {
+    const kept = async (file: OpenFile) => {
+      const cache = await this.#ports.cache();
+      return cache === undefined ? file : cachedFile(file, cache, sourceOf(mount));
+    };
+    return new MountedBackend(inner, {
+      ...mount,
+      ...(assertThere === undefined ? {} : { assertThere }),
+      ...(isFar ? { kept } : {}),
+    });
   }
 
   async #assertThere(backend: Backend, name: string): Promise<void> {
@@ -283,4 +308,9 @@ async function isEmpty(backend: Backend): Promise<boolean> {
   for await (const batch of backend.names(ownerAccess, "/", new AbortController().signal))
     if (batch.length > 0) return false;
   return true;
+}
+
+/** What its paths are paths of: another mount of this name is another place. */
+function sourceOf({ name, kind, settings, createdAtMs }: Mount): string {
+  return JSON.stringify([name, kind, settings, createdAtMs]);
 }

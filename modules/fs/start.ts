@@ -7,6 +7,7 @@ import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import type { Secrets } from "../access/contract.ts";
 import type { ContainedChildren } from "../shell/contract.ts";
+import type { ContentCache } from "./cache/content-cache.ts";
 import { LocalBackend, type LocalOptions } from "./local/local-backend.ts";
 import { OwnFiles } from "./local/own-files.ts";
 import type { config } from "./module.ts";
@@ -62,7 +63,7 @@ export function startFs({ config, use, scope }: FsInput): Started<Record<never, 
 }
 
 function mountsOf(
-  { use, scope }: FsInput,
+  { config, use, scope }: FsInput,
   machine: LocalBackend,
   options: Omit<LocalOptions, "root">,
 ): Mounts {
@@ -83,6 +84,7 @@ function mountsOf(
       });
       return opened;
     },
+    cache: cacheOf(config.cacheBytesMax, use, scope),
     context: ({ name, readOnly }, signal) => ({
       ...{ name, readOnly, machine, signal, clock },
       folder: (root) => new LocalBackend({ ...options, root }),
@@ -96,6 +98,26 @@ function mountsOf(
     (await opened?.catch(() => undefined))?.close();
   });
   return mounts;
+}
+
+/** Opened when something far is read. A directory that cannot be used is no reason not to read. */
+function cacheOf(
+  bytesMax: number,
+  { host, random }: FsInput["use"],
+  scope: Scope,
+): () => Promise<ContentCache | undefined> {
+  if (bytesMax === 0) return async () => undefined;
+  let opened: Promise<ContentCache | undefined> | undefined;
+  const open = async () => {
+    const { ContentCache } = await import("./cache/content-cache.ts");
+    const directory = join(host.dataDirectory, "fs", "cache");
+    return new ContentCache({ directory, bytesMax, random: (count) => random.bytes(count) });
+  };
+  scope.defer(async () => (await opened)?.[Symbol.dispose]());
+  return () => {
+    opened ??= open().catch(() => undefined);
+    return opened;
+  };
 }
 
 /** Mounts are the owner's, who alone makes them, and so are the secrets that they name. */

@@ -186,6 +186,23 @@ test("sizes and checksums that lie are found out", async () => {
   );
 });
 
+test("more bytes than the directory says are never given, and the checksum behind a tar is looked at", async () => {
+  using shop = new Workshop();
+  const body = new Uint8Array(3_000_000);
+  await using lying = shop.open(shop.file(zipOf([{ name: "a", body, sizeBytes: 1_000_000 }])));
+  await using file = await lying.open(all, "/a");
+  let given = 0;
+  const read = async () => {
+    for await (const chunk of file.read(signal)) given += chunk.length;
+  };
+  expect(await code(read)).toBe("conflict");
+  expect(given).toBeLessThanOrEqual(1_000_000);
+  const long = Buffer.concat([tar(tarEntry("a", { body: "x" })), Buffer.alloc(2_000_000)]);
+  const packed = Buffer.from(Bun.gzipSync(new Uint8Array(long)));
+  packed.writeUInt32LE(0, packed.length - 8);
+  expect(await outcome(packed)).toBe("conflict");
+});
+
 test("what claims or unpacks to terabytes is refused", async () => {
   expect(await outcome(zipOf([{ name: "a", body: "x", sizeBytes: 2 ** 42 }]))).toBe("too_large");
   expect(await outcome(zipOf([{ name: "a", body: "x", sizeBytes: 2 ** 31 }]))).toBe("too_large");

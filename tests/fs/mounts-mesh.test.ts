@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -107,6 +108,39 @@ test("a link there leads nowhere out of the mounted folder", async () => {
   );
   expect(readFileSync(at("docs/a"), "utf8")).toBe("far\n");
   expect(readFileSync(at("secret"), "utf8")).toBe("secret");
+});
+
+test("what was read of another node is not sent again, until it changes, and is asked for each time", async () => {
+  const text = "far and wide\n".repeat(50_000);
+  writeFileSync(at("docs/large"), text);
+  const sent = () =>
+    there.kernel.view
+      .statistics()
+      .filter(({ operation }) => operation === "fs.content")
+      .reduce((sum, { count }) => sum + count, 0);
+  const read = async () => {
+    const answer = await here.call("fs.content", { path: "/@far/large" });
+    if (answer.gives !== "bytes") throw new Error(`fs.content gave ${answer.gives}`);
+    return Buffer.concat(await Array.fromAsync(answer.bytes.open())).toString();
+  };
+  expect(await read()).toBe(text);
+  const before = sent();
+  expect(await read()).toBe(text);
+  expect(sent()).toBe(before);
+  writeFileSync(at("docs/large"), "changed");
+  expect(await read()).toBe("changed");
+  await allow("observer");
+  expect((await here.refused("fs.content", { path: "/@far/large" })).code).toBe("forbidden");
+  await allow("admin");
+  await here.given("fs.mount", { name: "brief", kind: "node", path: { node: "there", path: at("docs") } });
+  const kept = () => readdirSync(join(here.directory, "fs/cache"), { recursive: true }).length;
+  writeFileSync(at("docs/only-there"), "read by that mount alone");
+  await here.given("fs.read", { path: "/@brief/only-there" });
+  const most = kept();
+  await here.given("fs.unmount", { name: "brief" });
+  expect(kept()).toBe(most - 1);
+  rmSync(at("docs/only-there"));
+  rmSync(at("docs/large"));
 });
 
 test("a mount of another node gives nobody more than they may do on that node", async () => {

@@ -14,6 +14,7 @@ export const nodeKind: CalledKind<v.InferOutput<typeof settings>> = {
   id: "node",
   summary: "A folder of another node",
   settings,
+  isFar: true,
   async forCall({ path }, caller) {
     const { remoteFolder } = await import("../remote-folder.ts");
     return remoteFolder(caller, path);

@@ -53,6 +53,7 @@ export const s3Kind: OpenedKind<v.InferOutput<typeof settings>> = {
   id: "s3",
   summary: "A bucket of storage that speaks S3",
   settings,
+  isFar: true,
   async open({ endpoint, bucket, prefix, region, keyId, secret }, { secret: reveal, clock }) {
     const { S3Backend } = await import("../s3/s3-backend.ts");
     return new S3Backend({
