@@ -1,4 +1,5 @@
 /** The mesh: start, memory, calls, bulk, fan-out and many nodes. */
+import { rmSync, writeFileSync } from "node:fs";
 import type { Measurement, Subject } from "./measurements.ts";
 import {
   accepts,
@@ -197,6 +198,17 @@ async function operationRate({ here }: Beside): Promise<number> {
   return bulkBytes / 1e3 / (performance.now() - beganMs);
 }
 
+/** MB/s of a file of the other node. */
+async function readRate({ here }: Beside, path: string): Promise<number> {
+  const beganMs = performance.now();
+  const answer = await here.call("fs.content", { path }, { node: far });
+  if (answer.gives !== "bytes") throw new Error(`fs.content gave ${answer.gives}`);
+  let bytes = 0;
+  for await (const chunk of answer.bytes.open()) bytes += chunk.length;
+  if (bytes !== bulkBytes) throw new Error(`${bytes} bytes came instead of ${bulkBytes}`);
+  return bulkBytes / 1e3 / (performance.now() - beganMs);
+}
+
 async function* pieces(sizeBytes: number): AsyncGenerator<Uint8Array, void> {
   const piece = new Uint8Array(64 * 1024).fill(7);
   for (let at = 0; at < sizeBytes; at += piece.length) yield piece;
@@ -204,6 +216,9 @@ async function* pieces(sizeBytes: number): AsyncGenerator<Uint8Array, void> {
 
 async function bulk({ binary }: Subject): Promise<readonly Row[]> {
   const stock = await openStockPair();
+  const folder = newFolder();
+  const file = `${folder}/bulk`;
+  writeFileSync(file, new Uint8Array(bulkBytes).fill(7));
   const rows = await beside(binary, async (use) => {
     const row = { unit: "MB/s", rounds: 7 };
     const tls = { name: "raw TLS 1.3", run: () => use.wires.tlsRate(bulkBytes) };
@@ -230,6 +245,13 @@ async function bulk({ binary }: Subject): Promise<readonly Row[]> {
         yardstick: tls,
       }),
       await compare({
+        ...row,
+        what: "remote file read",
+        goal: "> 0.9x",
+        subject: { name: "fs.content of another node", run: () => readRate(use, file) },
+        yardstick: channel,
+      }),
+      await compare({
         what: "mesh call p99, during bulk",
         unit: "us",
         goal: "< 10x",
@@ -240,6 +262,7 @@ async function bulk({ binary }: Subject): Promise<readonly Row[]> {
     ];
   });
   await stock?.close();
+  rmSync(folder, { recursive: true });
   return rows;
 }
 
