@@ -8,7 +8,7 @@
  * The last line is `N passed, N failed` or `N passed, N failed, N skipped`.
  */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -98,6 +98,8 @@ async function main(): Promise<number> {
   const chosen = choose(values.only);
   // Short, because a Unix socket's path has at most 107 bytes.
   const scratch = await mkdtemp(join(tmpdir(), "oc-"));
+  // As in the system's own: commands that run as another user go through it to their files.
+  await chmod(scratch, 0o711);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       killAll();

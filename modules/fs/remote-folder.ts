@@ -42,7 +42,7 @@ class RemoteFolder implements Backend {
   }
 
   async traits(access: Access, path: string): Promise<Traits> {
-    access.check(path);
+    await this.#existing(access, path);
     return await this.#far.traits();
   }
 

@@ -31,9 +31,13 @@ async function refused(node: FsNode, name: string, bytes: string | Uint8Array, m
   return (error as OperoneError).code;
 }
 
-/** Processes that this one has started and not buried. */
+const childrenNow = () => [...readProcessTable().values()].filter((row) => row.parent === process.pid);
+/** Of others in this process. */
+const before = new Set(childrenNow().map(({ pid }) => pid));
+
+/** Processes that this file has started and not buried. */
 function children() {
-  return [...readProcessTable().values()].filter((row) => row.parent === process.pid);
+  return childrenNow().filter(({ pid }) => !before.has(pid));
 }
 
 test("documents of every kind are read by a contained child", async () => {

@@ -18,7 +18,7 @@ export interface SwiftServer extends AsyncDisposable {
   readonly region: string;
 }
 
-const startMsMax = 80_000;
+const startMsMax = 140_000;
 
 /** Debian's python, whatever others are on the path: its packages are there alone. */
 const python = "/usr/bin/python3";
@@ -108,7 +108,7 @@ async function ring(kind: Kind, port: number, folder: string): Promise<void> {
 
 /** A port that was free can be somebody's before a server has it: then all of it begins anew. */
 export async function startSwift(): Promise<SwiftServer> {
-  for (let tries = 3; ; tries -= 1) {
+  for (let tries = 2; ; tries -= 1) {
     try {
       return await started();
     } catch (error) {
