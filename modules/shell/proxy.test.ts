@@ -268,3 +268,39 @@ test("the end of the proxy ends what goes through it", async () => {
   proxy.close();
   await closed;
 });
+
+test("who leaves while a name is looked up leaves no room for more look-ups than connections", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "op-"));
+  closers.push(() => rmSync(folder, { recursive: true }));
+  let asked = 0;
+  const { promise: never, resolve: end } = Promise.withResolvers<readonly string[]>();
+  const { promise: both, resolve: onBoth } = Promise.withResolvers<void>();
+  const proxy = new AllowListProxy(
+    { domains: ["*.a.test"], ports: [] },
+    {
+      limits: { connectionsMax: 2 },
+      resolve: async () => {
+        asked += 1;
+        if (asked === 2) onBoth();
+        return await never;
+      },
+    },
+  );
+  const path = join(folder, "s");
+  await proxy.listen(path);
+  closers.push(() => proxy.close());
+  const clients = ["one", "two"].map((name) => {
+    const socket = connect(path);
+    socket.on("error", () => {});
+    socket.write(`CONNECT ${name}.a.test:443 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    return socket;
+  });
+  await both;
+  for (const client of clients) client.destroy();
+  let answer = "";
+  // The places are free when the proxy has heard that they left.
+  while (answer === "") answer = await answerTo(path, "CONNECT three.a.test:443 HTTP/1.1\r\nHost: x\r\n\r\n");
+  expect(answer).toContain("too many names are looked up at once");
+  expect(asked).toBe(2);
+  end([]);
+});

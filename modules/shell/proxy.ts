@@ -59,6 +59,8 @@ export class AllowListProxy {
   readonly #server: Server;
   readonly #open = new Set<Duplex>();
   readonly #refusals = new Set<string>();
+  /** Those too whose client has left meanwhile. */
+  #lookups = 0;
 
   constructor(list: NetworkList, ports: ProxyPorts) {
     this.#list = list;
@@ -170,16 +172,28 @@ export class AllowListProxy {
   }
 
   async #addresses(host: string): Promise<readonly string[]> {
+    if (this.#lookups >= this.#limits.connectionsMax) {
+      throw new OperoneError("limited", "too many names are looked up at once; try again later");
+    }
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new Error("too late")), this.#limits.resolveMsMax);
     try {
-      const found = await Promise.race([this.#ports.resolve(host), late]);
+      const found = await Promise.race([this.#lookedUp(host), late]);
       if (found.length === 0) throw new Error("none");
       return found.slice(0, addressesMax);
     } catch {
       throw new OperoneError("unavailable", `the name "${host}" has no address now`);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  async #lookedUp(host: string): Promise<readonly string[]> {
+    this.#lookups += 1;
+    try {
+      return await this.#ports.resolve(host);
+    } finally {
+      this.#lookups -= 1;
     }
   }
 

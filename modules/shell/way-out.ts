@@ -1,7 +1,7 @@
 /** What leads a command with a list of domains and ports to these: its proxy, and what the launcher has to carry. */
-import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import type { Log } from "../../src/kernel/ports.ts";
+import { addressesOf } from "../../src/platform/name-lookup.ts";
 import { makeScratch } from "../../src/platform/scratch.ts";
 import { isList, type Network } from "./network.ts";
 import { AllowListProxy, type ProxyPorts } from "./proxy.ts";
@@ -20,7 +20,7 @@ export interface WayOut {
 export function systemProxyPorts(log?: Log): ProxyPorts {
   return {
     ...(log === undefined ? {} : { log }),
-    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    resolve: (host) => addressesOf(host),
   };
 }
 
