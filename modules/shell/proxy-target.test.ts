@@ -48,3 +48,12 @@ test("headers that are for one connection stay there, and those that come twice 
   ];
   expect(onwardHeaders(raw)).toEqual({ host: "a", cookie: ["a", "b"] });
 });
+
+test("a header may have any name, those of an object's own included", () => {
+  const raw = ["constructor", "a", "toString", "b", "toString", "c", "__proto__", "d"];
+  expect(Object.entries(onwardHeaders(raw))).toEqual([
+    ["constructor", "a"],
+    ["tostring", ["b", "c"]],
+    ["__proto__", "d"],
+  ]);
+});

@@ -48,7 +48,8 @@ export function onwardHeaders(raw: readonly string[]): Record<string, string | s
     .filter(([name]) => name === "connection")
     .flatMap(([, value]) => value.split(",").map((word) => word.trim().toLowerCase()));
   const left = new Set([...hopHeaders, ...named]);
-  const headers: Record<string, string | string[]> = {};
+  // Without a prototype: a header may be called "constructor".
+  const headers: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of pairs) {
     if (left.has(name)) continue;
     const before = headers[name];
