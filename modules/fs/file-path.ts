@@ -4,6 +4,7 @@
  */
 import { homedir } from "node:os";
 import * as v from "valibot";
+import { isNameText } from "./name-text.ts";
 
 const pathLengthMax = 4_096;
 
@@ -18,6 +19,10 @@ export const FilePath = v.pipe(
   v.check(
     (text) => !text.split("/").includes(".."),
     'a path with ".." means nothing certain; write it without',
+  ),
+  v.check(
+    isNameText,
+    "it spells as bytes (U+F780 to U+F7FF) what are characters; write the characters, as the list of the directory does",
   ),
 );
 

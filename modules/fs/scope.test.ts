@@ -66,3 +66,9 @@ test("a scope never holds what lies outside all of its folders", () => {
     ),
   );
 });
+
+test("a path has one spelling, so that no deny is written beside what it means", () => {
+  const spelled = { paths: ["/srv/\uf7c3\uf7a9"] };
+  expect(v.safeParse(FileScope, spelled).success).toBe(false);
+  expect(v.safeParse(FileScope, { paths: ["/srv/é", "/srv/\uf7ff"] }).success).toBe(true);
+});
