@@ -143,7 +143,8 @@ export class Sandbox {
     const place = asked.workspace === undefined ? undefined : await this.workspace(asked.workspace);
     const usual = await this.#policy(tier.system, asked, place?.real);
     const policy = tier.name === "namespaces" ? usual : withOwner(usual, place);
-    const out = await wayOut(asked.network, this.#ports.proxies ?? systemProxyPorts());
+    const { proxies = systemProxyPorts(), dataDirectory } = this.#ports;
+    const out = await wayOut(asked.network, proxies, dataDirectory);
     if (out === undefined) return await this.#asSomebody(tier, policy, place, command, signal);
     try {
       const started = await this.#asSomebody(tier, ...withWayOut(policy, place, command, out), signal);
@@ -207,7 +208,8 @@ export class Sandbox {
     signal.throwIfAborted();
     const group = tier.groups?.create(policy.limits);
     let outOfMemory = false;
-    const start = await startOf(tier, policy, group, terminal !== undefined).catch((error: unknown) => {
+    const from = { ...tier, dataDirectory: this.#ports.dataDirectory };
+    const start = await startOf(from, policy, group, terminal !== undefined).catch((error: unknown) => {
       group?.remove();
       throw error;
     });

@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Checks } from "../../src/kernel/ports.ts";
 import { simulatedHost } from "../../src/kernel/simulated.ts";
 import { systemProcesses } from "../../src/platform/processes.ts";
+import { makeScratch } from "../../src/platform/scratch.ts";
 import { shellNode } from "../../tests/shell/shell-node.ts";
 
 test("the diagnosis says whether commands can be confined here, and what to do where they cannot", async () => {
@@ -45,4 +49,19 @@ test("what a killed node left running is ended before the first command starts, 
   expect(node.log.entries).toContainEqual(
     expect.objectContaining({ level: "warn", fields: expect.objectContaining({ ended: 2 }) }),
   );
+});
+
+test("folders of commands that a killed node left are removed at the next start, and told", async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "op-start-"));
+  try {
+    const left = makeScratch(dataDirectory).path;
+    await using node = await shellNode({}, {}, { host: simulatedHost({ dataDirectory }) });
+    await node.run({ argv: ["true"] });
+    expect(existsSync(left)).toBe(false);
+    expect(node.log.entries).toContainEqual(
+      expect.objectContaining({ level: "warn", fields: expect.objectContaining({ removed: 1 }) }),
+    );
+  } finally {
+    rmSync(dataDirectory, { recursive: true });
+  }
 });

@@ -2,6 +2,7 @@
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
 import type { Checks, Finding, Log, Processes } from "../../src/kernel/ports.ts";
+import { removeLeftScratch } from "../../src/platform/scratch.ts";
 import { Children } from "./children.ts";
 import { CommandStart } from "./command-start.ts";
 import { Commands } from "./commands.ts";
@@ -71,12 +72,23 @@ function memoryText({ name, groups }: ReadyTier): string {
 }
 
 /** A profile that would not hold what it says is no profile: then the module fails, and says why. */
-async function begin(commandStart: CommandStart, { processes, log }: ShellInput["use"]): Promise<void> {
+async function begin(commandStart: CommandStart, { processes, host, log }: ShellInput["use"]): Promise<void> {
   await endLeftovers(processes, log);
+  await removeLeftFolders(host.dataDirectory, log);
   await commandStart.assertProfiles();
 }
 
 async function endLeftovers(processes: Processes, log: Log): Promise<void> {
   const ended = await processes.endLeftovers();
   if (ended > 0) log.warn("Ended commands that an earlier run of this node had left behind", { ended });
+}
+
+/** They are in nobody's way but the disk's, so a node that cannot remove them works all the same. */
+async function removeLeftFolders(dataDirectory: string, log: Log): Promise<void> {
+  try {
+    const removed = await removeLeftScratch(dataDirectory);
+    if (removed > 0) log.warn("Removed folders of commands that an earlier run had left behind", { removed });
+  } catch (error) {
+    log.warn("Folders of commands of an earlier run could not be removed", { error: String(error) });
+  }
 }

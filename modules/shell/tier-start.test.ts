@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 import type { SandboxPolicy } from "./sandbox-policy.ts";
 import type { TierName } from "./tier.ts";
 import { startOf } from "./tier-start.ts";
@@ -13,7 +14,7 @@ const policy: SandboxPolicy = {
 };
 
 const started = (name: TierName, terminal: boolean) =>
-  startOf({ name, launcher: "/launcher" }, policy, undefined, terminal);
+  startOf({ name, launcher: "/launcher", dataDirectory: tmpdir() }, policy, undefined, terminal);
 
 test("a command in namespaces gets the terminal that it was asked for, and no other", async () => {
   expect((await started("namespaces", true)).words).toContain("--terminal");
@@ -23,12 +24,16 @@ test("a command in namespaces gets the terminal that it was asked for, and no ot
 test("where the launcher makes no network, a list of domains is refused and never taken for more or less", async () => {
   const network = { domains: ["a.test"], ports: [] };
   for (const name of ["bubblewrap", "lock"] as const) {
-    const start = startOf({ name, launcher: "/launcher" }, { ...policy, network }, undefined);
+    const start = startOf(
+      { name, launcher: "/launcher", dataDirectory: tmpdir() },
+      { ...policy, network },
+      undefined,
+    );
     await expect(start).rejects.toMatchObject({ code: "unsupported" });
   }
   const forwards = [{ port: 3_128, target: "/s" }];
   const { words } = await startOf(
-    { name: "namespaces", launcher: "/launcher" },
+    { name: "namespaces", launcher: "/launcher", dataDirectory: tmpdir() },
     { ...policy, network, forwards },
     undefined,
   );
@@ -37,7 +42,11 @@ test("where the launcher makes no network, a list of domains is refused and neve
 
 test("where no overlay can be mounted, one is refused and never left out", async () => {
   for (const name of ["bubblewrap", "lock"] as const) {
-    const start = startOf({ name, launcher: "/launcher" }, { ...policy, overlay: "/o" }, undefined);
+    const start = startOf(
+      { name, launcher: "/launcher", dataDirectory: tmpdir() },
+      { ...policy, overlay: "/o" },
+      undefined,
+    );
     await expect(start).rejects.toMatchObject({ code: "unsupported" });
   }
 });
@@ -51,7 +60,11 @@ test("bubblewrap is started by the launcher where a terminal has to be let go or
   expect(words.slice(0, 8)).toEqual([...before, "--terminal", "--", "bwrap"]);
   expect(words.lastIndexOf("--terminal")).toBeGreaterThan(words.indexOf("/.launcher"));
   const group = { path: "/groups/1", outOfMemory: () => false, remove: () => {} };
-  const grouped = await startOf({ name: "bubblewrap", launcher: "/launcher" }, policy, group);
+  const grouped = await startOf(
+    { name: "bubblewrap", launcher: "/launcher", dataDirectory: tmpdir() },
+    policy,
+    group,
+  );
   expect(grouped.words.slice(0, 9)).toEqual([...before, "--group", "/groups/1", "--", "bwrap"]);
   // Inside, the folder of the group is not there.
   expect(grouped.words.lastIndexOf("--group")).toBe(5);

@@ -18,7 +18,7 @@ export interface TierStart {
   remove(): void;
 }
 
-type Started = Pick<ReadyTier, "name" | "launcher" | "bubblewrap">;
+type Started = Pick<ReadyTier, "name" | "launcher" | "bubblewrap"> & { readonly dataDirectory: string };
 
 /** @throws OperoneError `unsupported` for what this tier cannot hold, `invalid_input` for a link to be protected */
 export async function startOf(
@@ -40,7 +40,7 @@ export async function startOf(
     case "bubblewrap":
       return { ...usual, words: await bubblewrapWords(policy, { program: bubblewrap, launcher }, terminal) };
     case "lock":
-      return alone(launcher, policy, () => group?.remove());
+      return alone(tier, policy, () => group?.remove());
   }
 }
 
@@ -57,9 +57,13 @@ export function assertWalls({ name }: Pick<ReadyTier, "name">, lacking: string, 
   );
 }
 
-function alone(launcher: string, policy: SandboxPolicy, removeGroup: () => void): TierStart {
+function alone(
+  { launcher, dataDirectory }: Started,
+  policy: SandboxPolicy,
+  removeGroup: () => void,
+): TierStart {
   assertNothingHidden(policy);
-  const { path, remove } = makeScratch(policy.runAs);
+  const { path, remove } = makeScratch(dataDirectory, policy.runAs);
   const workingDirectory = policy.workingDirectory === policy.home ? path : policy.workingDirectory;
   const words = lockWords({ ...policy, home: path, workingDirectory }, "alone", process.pid);
   return {

@@ -89,7 +89,7 @@ test("the lock alone gives no shared folder for temporary files, and both say wh
 });
 
 test("the lock alone refuses what it cannot hide", async () => {
-  const tier = { name: "lock", launcher: "/l" } as const;
+  const tier = { name: "lock", launcher: "/l", dataDirectory: work } as const;
   await expect(startOf(tier, { ...policy, hidden: [join(work, "a")] }, undefined)).rejects.toMatchObject({
     code: "unsupported",
   });

@@ -1,18 +1,19 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { systemProxyPorts, wayOut } from "./way-out.ts";
 
 const ports = { resolve: async () => [] };
 
 test("without a list there is no way out to be made", async () => {
-  expect(await wayOut("none", ports)).toBeUndefined();
-  expect(await wayOut("full", ports)).toBeUndefined();
+  expect(await wayOut("none", ports, tmpdir())).toBeUndefined();
+  expect(await wayOut("full", ports, tmpdir())).toBeUndefined();
 });
 
 test("ports alone need no proxy, and no variable", async () => {
-  const out = await wayOut({ domains: [], ports: [5_432] }, ports);
+  const out = await wayOut({ domains: [], ports: [5_432] }, ports, tmpdir());
   expect(out?.forwards).toEqual([{ port: 5_432, target: 5_432 }]);
   expect(out?.environment).toEqual({});
   expect(out?.refusals()).toEqual([]);
@@ -20,7 +21,7 @@ test("ports alone need no proxy, and no variable", async () => {
 });
 
 test("domains get a proxy at a port that is not asked for, which the variables tell, and its end removes it", async () => {
-  const out = await wayOut({ domains: ["a.test"], ports: [3_128] }, ports);
+  const out = await wayOut({ domains: ["a.test"], ports: [3_128] }, ports, tmpdir());
   const forward = out?.forwards.at(-1);
   expect(forward?.port).toBe(3_129);
   expect(out?.environment).toMatchObject({

@@ -24,14 +24,22 @@ export function systemProxyPorts(log?: Log): ProxyPorts {
   };
 }
 
-/** Undefined where there is no list. */
-export async function wayOut(network: Network, ports: ProxyPorts): Promise<WayOut | undefined> {
+/**
+ * Undefined where there is no list.
+ *
+ * @param dataDirectory of the node
+ */
+export async function wayOut(
+  network: Network,
+  ports: ProxyPorts,
+  dataDirectory: string,
+): Promise<WayOut | undefined> {
   if (!isList(network)) return undefined;
   const own = network.ports.map((port) => ({ port, target: port }));
   if (network.domains.length === 0) {
     return { forwards: own, environment: {}, refusals: () => [], close: () => {} };
   }
-  const scratch = makeScratch();
+  const scratch = makeScratch(dataDirectory);
   const proxy = new AllowListProxy(network, ports);
   const path = join(scratch.path, "proxy");
   const close = () => {
