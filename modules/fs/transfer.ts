@@ -22,7 +22,7 @@ export interface Transferred {
   readonly files: number;
   readonly directories: number;
   readonly bytes: number;
-  /** What was not copied, and why: links and devices, and what failed in a directory. */
+  /** What was not copied, and why: links and devices, and what failed in a directory, a directory that cannot be listed too. */
   readonly left: readonly { readonly path: string; readonly why: string }[];
 }
 
@@ -105,7 +105,8 @@ async function directory(from: Place, to: Place, options: TransferOptions): Prom
   }
   const copier = new Copier(options);
   await copier.make(to);
-  for await (const one of walk(from, { signal: options.signal })) {
+  const passedOver = ({ path }: Walked, why: string) => copier.left(from.shown(path), why);
+  for await (const one of walk(from, { signal: options.signal, passedOver })) {
     await copyOne(copier, from, to, one).catch((error: unknown) => {
       if (options.signal.aborted) throw error;
       copier.left(from.shown(one.path), error instanceof Error ? error.message : String(error));

@@ -22,6 +22,8 @@ export interface WalkOptions {
   enters?(directory: Walked): boolean;
   /** Absent: as deep as it goes. */
   readonly depthMax?: number;
+  /** Of a directory that was not gone into though it was asked for. Absent: nobody needs to know. */
+  passedOver?(directory: Walked, why: string): void;
   readonly signal: AbortSignal;
 }
 
@@ -34,18 +36,18 @@ export function byName(a: string, b: string): number {
 
 /** A directory comes before what is in it. What went away meanwhile, or cannot be listed, is passed over. */
 export async function* walk(place: Place, options: WalkOptions): AsyncGenerator<Walked, void> {
-  yield* inside(place, place.path, "", 1, options);
+  yield* inside(place, undefined, options);
 }
 
 async function* inside(
   place: Place,
-  path: string,
-  relative: string,
-  depth: number,
+  directory: Walked | undefined,
   options: WalkOptions,
 ): AsyncGenerator<Walked, void> {
+  const { path, relative, depth: above } = directory ?? { path: place.path, relative: "", depth: 0 };
+  const depth = above + 1;
   const found: Walked[] = [];
-  for await (const batch of listed(place, path, depth === 1, options.signal)) {
+  for await (const batch of listed(place, path, directory, options)) {
     for (const { name, kind } of batch)
       found.push({
         path: joined(path, name),
@@ -58,17 +60,24 @@ async function* inside(
   found.sort((a, b) => byName(a.name, b.name));
   for (const one of found) {
     yield one;
-    const deeper = one.kind === "directory" && depth < Math.min(options.depthMax ?? depthMax, depthMax);
-    if (deeper && options.enters?.(one) !== false)
-      yield* inside(place, one.path, one.relative, depth + 1, options);
+    const isAsked = one.kind === "directory" && depth < (options.depthMax ?? Number.POSITIVE_INFINITY);
+    if (!isAsked || options.enters?.(one) === false) continue;
+    if (depth < depthMax) yield* inside(place, one, options);
+    else options.passedOver?.(one, `it lies ${depthMax} directories deep, and nobody looks into it`);
   }
 }
 
 /** Only where the walk begins a failure is the caller's business. */
-async function* listed({ backend, access }: Place, path: string, isFirst: boolean, signal: AbortSignal) {
+async function* listed(
+  { backend, access }: Place,
+  path: string,
+  directory: Walked | undefined,
+  { signal, passedOver }: WalkOptions,
+) {
   try {
     yield* backend.names(access, path, signal);
   } catch (error) {
-    if (isFirst || signal.aborted) throw error;
+    if (directory === undefined || signal.aborted) throw error;
+    passedOver?.(directory, error instanceof Error ? error.message : String(error));
   }
 }

@@ -312,3 +312,15 @@ test("names that are no UTF-8 are listed, read, moved and removed as what they a
   await node.value("remove", { path: `${path}\uf7fd` });
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test("a copy names the directory that lies too deep for it, and does not keep silent about what is in it", async () => {
+  mkdirSync(at("deep"));
+  const deep = Array.from({ length: 257 }, () => "d").join("/");
+  mkdirSync(at(`deep/${deep}`), { recursive: true });
+  writeFileSync(at(`deep/${deep}/leaf`), "x");
+  const copied = await node.value("copy", { from: at("deep"), to: at("deep-copy") });
+  expect(copied).toMatchObject({
+    files: 0,
+    left: [{ path: at(`deep/${deep.slice(2)}`), why: expect.stringContaining("256 directories deep") }],
+  });
+});
