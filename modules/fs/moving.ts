@@ -2,10 +2,10 @@
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Progress } from "../../src/kernel/operation.ts";
 import type { Entry } from "./backend.ts";
-import { removeTree } from "./removal.ts";
+import { removeCopied } from "./removal.ts";
 import { entryShape } from "./shapes.ts";
 import { entryAt, entryWhole } from "./state.ts";
-import { transfer } from "./transfer.ts";
+import { type Copied, transfer } from "./transfer.ts";
 import type { Place } from "./tree.ts";
 import { walk } from "./walk.ts";
 
@@ -31,7 +31,9 @@ export async function moved({ reading, writing }: Source, target: Place, options
   if (entry !== undefined) return entryShape(entry, target.shown);
   const mode = options.replace ? "any" : "create";
   const before = await firstFile(reading, options.signal);
-  const { left } = await transfer(reading, target, { ...options, mode });
+  const all: Copied[] = [];
+  const copied = (one: Copied) => void all.push(one);
+  const { left } = await transfer(reading, target, { ...options, mode, copied });
   const [first] = left;
   if (first !== undefined) {
     throw new OperoneError(
@@ -40,7 +42,12 @@ export async function moved({ reading, writing }: Source, target: Place, options
     );
   }
   await assertAnother(reading, target, before);
-  await removeTree(writing, options.signal);
+  if (!(await removeCopied(writing, all, options.signal))) {
+    throw new OperoneError(
+      "conflict",
+      `A part of "${reading.shown(reading.path)}" changed while it was copied to another file system; that part is still there, and the copy has it as it was before`,
+    );
+  }
   return entryShape(await entryAt(target), target.shown);
 }
 

@@ -16,6 +16,15 @@ export interface TransferOptions {
   readonly mode: WriteMode;
   readonly signal: AbortSignal;
   progress(progress: Progress): void;
+  /** A directory comes before what is in it. Absent: nobody needs to know. */
+  copied?(one: Copied): void;
+}
+
+export interface Copied {
+  /** The backend's own, of the original. */
+  readonly path: string;
+  /** Of the file as it was copied; a directory has none. */
+  readonly etag?: string | undefined;
 }
 
 export interface Transferred {
@@ -64,9 +73,15 @@ class Copier {
       if (isFar) await assertSame(from, to, hasher.digest("hex"), signal);
     }
     this.#files += 1;
+    this.#options.copied?.({ path: from.path, etag: file.entry.etag });
   }
 
-  async make(to: Place): Promise<void> {
+  async make(from: Place, to: Place): Promise<void> {
+    await this.#made(to);
+    this.#options.copied?.({ path: from.path });
+  }
+
+  async #made(to: Place): Promise<void> {
     const there = await to.backend.stat(to.access, to.path, { follow: true });
     if (there?.kind === "directory") return;
     await to.backend.makeDirectory(to.access, to.path);
@@ -104,7 +119,7 @@ async function directory(from: Place, to: Place, options: TransferOptions): Prom
     );
   }
   const copier = new Copier(options);
-  await copier.make(to);
+  await copier.make(from, to);
   const passedOver = ({ path }: Walked, why: string) => copier.left(from.shown(path), why);
   for await (const one of walk(from, { signal: options.signal, passedOver })) {
     await copyOne(copier, from, to, one).catch((error: unknown) => {
@@ -130,7 +145,7 @@ async function copyOne(
 ): Promise<void> {
   const source = { ...from, path };
   const target = { ...to, path: joined(to.path, relative) };
-  if (kind === "directory") await copier.make(target);
+  if (kind === "directory") await copier.make(source, target);
   else if (kind === "file") await copier.file(source, target);
   else copier.left(from.shown(path), kind === "link" ? "links are not copied" : "it is no file");
 }

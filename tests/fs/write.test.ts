@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -323,4 +324,29 @@ test("a copy names the directory that lies too deep for it, and does not keep si
     files: 0,
     left: [{ path: at(`deep/${deep.slice(2)}`), why: expect.stringContaining("256 directories deep") }],
   });
+});
+
+test("what comes into a directory, or changes in it, while it moves to another file system is not removed", async () => {
+  if (!existsSync("/dev/shm")) return;
+  const there = `/dev/shm/operone-fs-${crypto.randomUUID()}`;
+  mkdirSync(at("moving"));
+  writeFileSync(at("moving/first"), "old");
+  writeFileSync(at("moving/last"), Buffer.alloc(17 * 1024 * 1024));
+  // Told when bytes of the last file arrive: the first one is copied by then.
+  const onProgress = () => {
+    if (existsSync(at("moving/late")) || !existsSync(`${there}/first`)) return;
+    writeFileSync(at("moving/late"), "late");
+    writeFileSync(at("moving/first"), "newer");
+  };
+  try {
+    const move = node.value("move", { from: at("moving"), to: there }, { onProgress });
+    await expect(move).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("changed while it was copied"),
+    });
+    expect([text("moving/late"), text("moving/first")]).toEqual(["late", "newer"]);
+    expect(existsSync(at("moving/last"))).toBe(false);
+  } finally {
+    rmSync(there, { recursive: true, force: true });
+  }
 });
