@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { generateSQLiteDrizzleJson, generateSQLiteMigration } from "drizzle-kit/api";
+import { generateSQLiteDrizzleJson, generateSQLiteMigration } from "../../tests/platform/drizzle-kit.ts";
 import { migrations } from "./migrations.ts";
 import { MountStore, mounts } from "./store.ts";
 

@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { generateSQLiteDrizzleJson, generateSQLiteMigration } from "drizzle-kit/api";
 import { openDatabase } from "../../src/platform/sqlite.ts";
 import { meshId, peerOf, TestMesh, type TestNode } from "../../tests/networking/enrolling.ts";
+import { generateSQLiteDrizzleJson, generateSQLiteMigration } from "../../tests/platform/drizzle-kit.ts";
 import { inviteKeyOf } from "./enrolment-proof.ts";
 import { decodeInviteCode } from "./invite-code.ts";
 import { type InviteRow, InviteStore } from "./invite-store.ts";

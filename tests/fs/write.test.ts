@@ -330,6 +330,7 @@ test("what comes into a directory, or changes in it, while it moves to another f
   if (!existsSync("/dev/shm")) return;
   const there = `/dev/shm/operone-fs-${crypto.randomUUID()}`;
   mkdirSync(at("moving"));
+  writeFileSync(at("moving/before"), "stays the same");
   writeFileSync(at("moving/first"), "old");
   writeFileSync(at("moving/last"), Buffer.alloc(17 * 1024 * 1024));
   // Told when bytes of the last file arrive: the first one is copied by then.
