@@ -18,6 +18,22 @@ export interface Credentials {
 }
 export const Credentials = service<Credentials>("access.credentials");
 
+/**
+ * Agents by name, for a door that the owner has already opened (the Unix socket): whoever is the owner may give a
+ * call the lesser rights of one of the agents. What comes from anybody else has to bring the agent's own token, to
+ * `Credentials.authenticate`; a name proves nothing.
+ */
+export interface Agents {
+  /**
+   * The agent as a caller, of the kind `agent`, with its rights of this moment. Ask anew for each call: the owner may
+   * have changed them. `revoked` aborts when the agent is removed or expires, and ends whatever runs for it.
+   *
+   * @throws OperoneError `not_found` when no live agent has this name, and says how to make one
+   */
+  agentCaller(name: string): Promise<Identity>;
+}
+export const Agents = service<Agents>("access.agents");
+
 export interface Secrets {
   /** @throws OperoneError `forbidden` without `access.secret.use` for the name, `not_found` for an unknown one. */
   reveal(name: string, authority: Authority): Promise<Uint8Array>;

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { Checks, Clock, Files, Host, Journal, Log, Policy, Random } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
-import { AuditChain, Credentials, Secrets } from "./contract.ts";
+import { Agents, AuditChain, Credentials, Secrets } from "./contract.ts";
 import { operations } from "./operations.ts";
 
 /** @param most in the unit of the key's name */
@@ -84,6 +84,7 @@ export const access = defineModule({
   },
   provides: {
     credentials: Credentials,
+    agents: Agents,
     secrets: Secrets,
     policy: Policy,
     journal: Journal,

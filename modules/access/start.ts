@@ -8,7 +8,7 @@ import type { KernelView } from "../../src/kernel/view.ts";
 import { Approvals } from "./approvals.ts";
 import { Audit } from "./audit.ts";
 import { accessChecks } from "./checks.ts";
-import type { AuditChain, Credentials, Secrets } from "./contract.ts";
+import type { Agents, AuditChain, Credentials, Secrets } from "./contract.ts";
 import { credentials } from "./credentials.ts";
 import { type Keyring, systemKeyring } from "./keyring.ts";
 import type { config } from "./module.ts";
@@ -42,6 +42,7 @@ export interface AccessInput {
 
 export interface AccessServices {
   readonly credentials: Credentials;
+  readonly agents: Agents;
   readonly secrets: Secrets;
   readonly policy: Policy;
   readonly journal: Journal;
@@ -87,6 +88,7 @@ export function startAccess(input: AccessInput): StartedAccess {
     ready,
     services: {
       credentials: door,
+      agents: { agentCaller: async (name) => (await needed()).tokens.agentCaller(name) },
       secrets: { reveal: async (name, authority) => (await needed()).secrets.reveal(name, authority) },
       policy: { approve: async (request, signal) => (await needed()).approvals.approve(request, signal) },
       journal: {

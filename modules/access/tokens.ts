@@ -164,12 +164,18 @@ export class Tokens {
       this.#sweep();
       return undefined;
     }
-    const { row, sets, controller } = live;
-    return {
-      caller: { kind: row.agent ? "agent" : "token", id: row.id, name: row.name },
-      sets,
-      revoked: controller.signal,
-    };
+    return identityOf(live);
+  }
+
+  /** A live agent by its name; a token that is for no agent is none. @throws OperoneError `not_found` */
+  agentCaller(name: string): Identity {
+    this.#sweep();
+    for (const live of this.#live.values())
+      if (live.row.agent && live.row.name === name) return identityOf(live);
+    throw new OperoneError(
+      "not_found",
+      `There is no agent "${name}"; "operone agents" shows those that are connected, and "operone mcp connect" or "operone agent add ${name}" makes one`,
+    );
   }
 
   /** Undefined when it never expires, or is no live token. */
@@ -291,6 +297,14 @@ export class Tokens {
     const waitMs = Math.min(...expiries) - this.#use.clock.nowMs();
     this.#stopTimer = this.#use.clock.after(Math.min(Math.max(waitMs, 0), dayMs), () => this.#sweep());
   }
+}
+
+function identityOf({ row, sets, controller }: LiveToken): Identity {
+  return {
+    caller: { kind: row.agent ? "agent" : "token", id: row.id, name: row.name },
+    sets,
+    revoked: controller.signal,
+  };
 }
 
 /** A role's grants where they count. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Identity } from "../../modules/access/contract.ts";
-import { Credentials, Secrets } from "../../modules/access/contract.ts";
+import { Agents, Credentials, Secrets } from "../../modules/access/contract.ts";
 import { access } from "../../modules/access/module.ts";
 import { checkList } from "../../src/kernel/checks.ts";
 import type { ErrorCode } from "../../src/kernel/error.ts";
@@ -45,6 +45,8 @@ export interface TestNode {
 
 export interface CallOptions {
   readonly token?: string;
+  /** The owner, with the rights of this agent. */
+  readonly as?: string;
   readonly bytes?: Uint8Array | string;
   readonly signal?: AbortSignal;
 }
@@ -138,7 +140,7 @@ export async function startNode(
     log,
   });
   const credentials = kernel.service(Credentials);
-  const call = callerOf(kernel, credentials);
+  const call = callerOf(kernel, credentials, kernel.service(Agents));
   const stop = async () => {
     const stopped = kernel.stop();
     // Running calls are given some seconds to end, and here time moves only when told.
@@ -165,14 +167,15 @@ export async function startNode(
   };
 }
 
-function callerOf(kernel: Kernel, credentials: Credentials): TestNode["call"] {
-  const identityOf = async (token: string | undefined): Promise<Identity> => {
+function callerOf(kernel: Kernel, credentials: Credentials, agents: Agents): TestNode["call"] {
+  const identityOf = async (token: string | undefined, as: string | undefined): Promise<Identity> => {
+    if (as !== undefined) return agents.agentCaller(as);
     const identity = token === undefined ? credentials.owner() : await credentials.authenticate(token);
     if (identity === undefined) throw new OperoneError("unauthenticated", "The test's token is not live");
     return identity;
   };
-  return async (operation, input = {}, { token, bytes, signal } = {}) => {
-    const { caller, sets, revoked } = await identityOf(token);
+  return async (operation, input = {}, { token, as, bytes, signal } = {}) => {
+    const { caller, sets, revoked } = await identityOf(token, as);
     const answer = await kernel.view.call({
       surface: "http",
       operation,
