@@ -38,6 +38,19 @@ export function draftFromText(text: string, decision: Decision): GrantDraft {
   }
 }
 
+/** Those of `--grant`, `--ask` and `--deny`. */
+export function draftsFromTexts({
+  grant,
+  ask,
+  deny,
+}: Readonly<Record<"grant" | "ask" | "deny", readonly string[]>>): readonly GrantDraft[] {
+  return [
+    ...grant.map((text) => draftFromText(text, "allow")),
+    ...ask.map((text) => draftFromText(text, "ask")),
+    ...deny.map((text) => draftFromText(text, "deny")),
+  ];
+}
+
 /**
  * The grant with its scope parsed by the permission's own schema.
  *
@@ -164,6 +177,31 @@ export function assertAsksCount(grants: readonly Grant[]): void {
       `"${ask.permission}" would never ask, because ${winner.permission}=* already allows it; grant the permissions one by one, without that one`,
     );
   }
+}
+
+/** @throws OperoneError `invalid_input` for every node and single ones at once */
+export function nodesOf(names: readonly string[] | undefined): Grant["nodes"] {
+  if (names === undefined || names.length === 0) return undefined;
+  if (!names.includes("*")) return names;
+  if (names.length === 1) return "*";
+  throw new OperoneError(
+    "invalid_input",
+    `"*" is every node, so no other can stand beside it: ${names.join(", ")}`,
+  );
+}
+
+export function textOf(nodes: Grant["nodes"]): string | null {
+  return nodes === undefined ? null : JSON.stringify(nodes);
+}
+
+export function grantOut({ permission, scope, decision, nodes, expiresAtMs }: Grant) {
+  return {
+    permission,
+    scope,
+    decision,
+    ...(nodes === undefined ? {} : { nodes: nodes === "*" ? nodes : [...nodes] }),
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+  };
 }
 
 function quote(value: unknown): string {

@@ -7,6 +7,8 @@ export const limits = {
   scopeBytesMax: 16 * 1024,
   nodesPerGrantMax: 100,
   nameLengthMax: 64,
+  workspacesMax: 20,
+  pathLengthMax: 4_096,
   /** Longer strings are no token of ours, and are not even hashed. */
   tokenLengthMax: 128,
   approvalsPerCallerMax: 16,

@@ -89,4 +89,11 @@ create table secret_key (
   },
   { name: "0002 nodes of a token", sql: "alter table tokens add column nodes text" },
   { name: "0003 sharer of an approval", sql: "alter table approvals add column shared_by text" },
+  {
+    name: "0004 agents without a token, and when a token was last used",
+    sql: `
+alter table tokens add column bearer integer not null default true;
+alter table tokens add column last_used_at_ms integer;
+`,
+  },
 ];

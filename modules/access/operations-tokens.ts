@@ -2,20 +2,15 @@
 import * as v from "valibot";
 import { spanOrNever } from "../../src/kernel/duration.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
-import { draftFromText, type GrantDraft } from "./grants.ts";
+import { draftsFromTexts } from "./grants.ts";
 import { limits } from "./limits.ts";
 import { renderCreated, renderToken, renderTokens } from "./render.ts";
 import { roleNames } from "./roles.ts";
-import { CreatedToken, GrantIn, TokenName, TokenOut, TokenRef } from "./shapes.ts";
+import { CreatedToken, GrantIn, grantTexts, NodeNames, TokenName, TokenOut, TokenRef } from "./shapes.ts";
 import type { AccessState } from "./state.ts";
 
 const op = operationsOf<AccessState>("access");
 const needs = ["access.admin"];
-
-function grantTexts(what: string) {
-  const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.scopeBytesMax));
-  return v.optional(v.pipe(v.array(text), v.maxLength(limits.grantsPerTokenMax), v.description(what)), []);
-}
 
 const tokenCreate = op({
   name: "token-create",
@@ -38,16 +33,7 @@ const tokenCreate = op({
       ),
       [],
     ),
-    nodes: v.optional(
-      v.pipe(
-        v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.nameLengthMax))),
-        v.maxLength(limits.nodesPerGrantMax),
-        v.description(
-          "Nodes on which all this counts: names, peer ids, self, or * for every one; absent: here alone",
-        ),
-      ),
-      [],
-    ),
+    nodes: NodeNames,
     expiresIn: v.optional(
       v.pipe(v.string(), v.regex(spanOrNever, "write 12h, 30d or never"), v.description("12h, 30d or never")),
       "30d",
@@ -65,12 +51,7 @@ const tokenCreate = op({
   errors: ["conflict", "limited", "precondition_failed", "too_large"],
   cli: { positional: ["name"], alias: ["token create"], render: renderCreated },
   run: async (access, { grant, ask, deny, grants, ...rest }) => {
-    const drafts: GrantDraft[] = [
-      ...grant.map((text) => draftFromText(text, "allow")),
-      ...ask.map((text) => draftFromText(text, "ask")),
-      ...deny.map((text) => draftFromText(text, "deny")),
-      ...grants,
-    ];
+    const drafts = [...draftsFromTexts({ grant, ask, deny }), ...grants];
     return (await access).tokens.create({ ...rest, role: rest.role, grants: drafts });
   },
 });

@@ -1,6 +1,7 @@
 /** Every operation of access. All but `whoami` belong to the owner: no token and no agent can widen its own rights. */
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
+import { agentOperations } from "./operations-agents.ts";
 import { approvalOperations } from "./operations-approvals.ts";
 import { auditOperations } from "./operations-audit.ts";
 import { secretOperations } from "./operations-secrets.ts";
@@ -114,6 +115,7 @@ export const operations: readonly Operation<AccessState>[] = [
   roleList,
   permissionList,
   ...tokenOperations,
+  ...agentOperations,
   ...approvalOperations,
   ...auditOperations,
   ...secretOperations,

@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test";
 import { visible } from "../../src/kernel/plain-text.ts";
-import { renderApprovalDetail, renderAudit, renderCreated, renderToken, renderTokens } from "./render.ts";
+import {
+  renderAgents,
+  renderApprovalDetail,
+  renderAudit,
+  renderCreated,
+  renderCreatedAgent,
+  renderToken,
+  renderTokens,
+} from "./render.ts";
 import type { ApprovalDetail, AuditOut, CreatedToken } from "./shapes.ts";
 
 const clearScreen = "\u001b[2J";
@@ -61,6 +69,7 @@ test("a new token alone goes to standard output, so that it can be piped", () =>
     name: "ci",
     kind: "token",
     grants: [{ origin: "token", permission: "demo.run", scope: "*", decision: "allow" }],
+    bearer: true,
     createdAtMs: 0,
     token: "opt_i_secret",
     warnings: [{ permission: "demo.run", warning: "careful" }],
@@ -72,9 +81,30 @@ test("a new token alone goes to standard output, so that it can be piped", () =>
   expect(String(stderr)).toContain("careful");
 });
 
+test("an agent is shown with when it last called, and its token goes alone to standard output", () => {
+  const agent = { id: "i", name: "bot", kind: "agent", bearer: false, createdAtMs: 0, grants: [] } as const;
+  const agents = [
+    { ...agent, grants: [], lastUsedAtMs: 0 },
+    { ...agent, name: "web", grants: [], bearer: true, endedBy: "revoked" as const },
+  ];
+  const { stdout } = renderAgents({ agents });
+  expect(stdout).toMatch(/bot +0 +- +no +1970-01-01/);
+  expect(stdout).toMatch(/web +0 +- +yes +never +revoked/);
+  expect(renderAgents({ agents: [] }).stdout).toContain("operone mcp connect");
+  const made = renderCreatedAgent({ ...agent, grants: [], token: "opt_i_secret", warnings: [] });
+  expect(made.stdout).toBe("opt_i_secret\n");
+  expect(String(made.stderr)).toContain("agent bot (i), expires never");
+  const quiet = renderCreatedAgent({
+    ...agent,
+    grants: [],
+    warnings: [{ permission: "p", warning: "careful" }],
+  });
+  expect(String(quiet.stdout)).toContain("Warning: p: careful");
+});
+
 test("the nodes on which a token counts are shown wherever it is, and a role's grants are counted", () => {
   const grant = { permission: "demo.run", scope: "*", decision: "allow" } as const;
-  const base = { id: "i", name: "ci", kind: "token", createdAtMs: 0 } as const;
+  const base = { id: "i", name: "ci", kind: "token", bearer: true, createdAtMs: 0 } as const;
   const created: CreatedToken = {
     ...base,
     grants: [{ ...grant, origin: "token", nodes: ["pi", "self"] }],

@@ -1,7 +1,15 @@
 /** What a person sees at the terminal. Whatever a caller could choose is made visible: it must not move the cursor. */
 import type { CliOutput } from "../../src/kernel/operation.ts";
 import { lines, moment, table, visible } from "../../src/kernel/plain-text.ts";
-import type { ApprovalDetail, ApprovalOut, AuditOut, CreatedToken, GrantOut, TokenOut } from "./shapes.ts";
+import type {
+  ApprovalDetail,
+  ApprovalOut,
+  AuditOut,
+  CreatedAgent,
+  CreatedToken,
+  GrantOut,
+  TokenOut,
+} from "./shapes.ts";
 
 function grantLine({
   decision,
@@ -37,6 +45,10 @@ export function renderCreated(created: CreatedToken): CliOutput {
 }
 
 export function renderToken(token: TokenOut): CliOutput {
+  return lines(...tokenLines(token));
+}
+
+function tokenLines(token: TokenOut): readonly string[] {
   const state =
     token.endedBy === undefined
       ? `expires ${moment(token.expiresAtMs)}`
@@ -45,7 +57,7 @@ export function renderToken(token: TokenOut): CliOutput {
     (grant) =>
       `  ${grantLine(grant)}${grant.id === undefined ? ` (${token.role ?? "role"})` : ` [${grant.id}]`}`,
   );
-  return lines(`${token.kind} ${visible(token.name)} (${token.id}), ${state}`, ...grants);
+  return [`${token.kind} ${visible(token.name)} (${token.id}), ${state}`, ...grants];
 }
 
 export function renderTokens({ tokens }: { readonly tokens: readonly TokenOut[] }): CliOutput {
@@ -62,6 +74,29 @@ export function renderTokens({ tokens }: { readonly tokens: readonly TokenOut[] 
     ];
   });
   return table([["ID", "NAME", "KIND", "ROLE", "GRANTS", "NODES", "EXPIRES"], ...rows]);
+}
+
+/** The secret alone goes to the output, so that it can be kept in a variable. */
+export function renderCreatedAgent(created: CreatedAgent): CliOutput {
+  const { token, warnings, ...agent } = created;
+  const warned = warnings.map(({ permission, warning }) => `Warning: ${permission}: ${warning}`);
+  const notes = [...tokenLines(agent), ...warned];
+  if (token === undefined) return lines(...notes);
+  return { stdout: `${token}\n`, stderr: `${[...notes, "Its token is shown only now:"].join("\n")}\n` };
+}
+
+export function renderAgents({ agents }: { readonly agents: readonly TokenOut[] }): CliOutput {
+  if (agents.length === 0) return lines('There are no agents; "operone mcp connect" connects one.');
+  const rows = agents.map(({ id, name, grants, bearer, lastUsedAtMs, expiresAtMs, endedBy }) => [
+    id,
+    name,
+    `${grants.length}`,
+    whereText(grants),
+    bearer ? "yes" : "no",
+    lastUsedAtMs === undefined ? "never" : moment(lastUsedAtMs),
+    endedBy ?? moment(expiresAtMs),
+  ]);
+  return table([["ID", "NAME", "GRANTS", "NODES", "TOKEN", "LAST USED", "EXPIRES"], ...rows]);
 }
 
 export function renderApprovals({ approvals }: { readonly approvals: readonly ApprovalOut[] }): CliOutput {

@@ -12,6 +12,13 @@ export const TokenName = v.pipe(
 /** An id, or the name of a live token. */
 export const TokenRef = v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.nameLengthMax));
 
+/** A folder as the scopes of files and of commands take it. */
+export const WorkspacePath = v.pipe(
+  v.string(),
+  v.maxLength(limits.pathLengthMax),
+  v.regex(/^(\/|~$|~\/)/, 'write an absolute path, or one that begins with "~/"'),
+);
+
 const Decision = v.picklist(["allow", "ask", "deny"]);
 const Nodes = v.union([
   v.literal("*"),
@@ -20,6 +27,23 @@ const Nodes = v.union([
     v.maxLength(limits.nodesPerGrantMax),
   ),
 ]);
+
+/** Grants as they stand on a command line. */
+export function grantTexts(what: string) {
+  const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.scopeBytesMax));
+  return v.optional(v.pipe(v.array(text), v.maxLength(limits.grantsPerTokenMax), v.description(what)), []);
+}
+
+export const NodeNames = v.optional(
+  v.pipe(
+    v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.nameLengthMax))),
+    v.maxLength(limits.nodesPerGrantMax),
+    v.description(
+      "Nodes on which all this counts: names, peer ids, self, or * for every one; absent: here alone",
+    ),
+  ),
+  [],
+);
 
 export const GrantIn = v.strictObject({
   permission: v.pipe(v.string(), v.nonEmpty(), v.maxLength(limits.auditTextLengthMax)),
@@ -48,7 +72,11 @@ const tokenEntries = {
   kind: v.picklist(["token", "agent"]),
   role: v.optional(v.picklist(roleNames)),
   grants: v.array(GrantOut),
+  /** False: an agent without a token, which comes in only through the owner's socket. */
+  bearer: v.boolean(),
   createdAtMs: v.number(),
+  /** Absent: never. Up to a minute of it is lost when the node is killed. */
+  lastUsedAtMs: v.optional(v.number()),
   /** Absent: it never expires. */
   expiresAtMs: v.optional(v.number()),
   endedAtMs: v.optional(v.number()),
@@ -65,6 +93,14 @@ export const CreatedToken = v.strictObject({
   warnings: v.array(Warning),
 });
 export type CreatedToken = v.InferOutput<typeof CreatedToken>;
+
+export const CreatedAgent = v.strictObject({
+  ...tokenEntries,
+  /** For HTTP, when one was asked for. It is shown here and never again. */
+  token: v.optional(v.string()),
+  warnings: v.array(Warning),
+});
+export type CreatedAgent = v.InferOutput<typeof CreatedAgent>;
 
 const CallerOut = v.strictObject({
   kind: v.picklist(["owner", "token", "node", "agent"]),

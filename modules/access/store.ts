@@ -19,6 +19,9 @@ export const tokens = sqliteTable(
     endedBy: text("ended_by", { enum: ["revoked", "expired"] }),
     /** JSON: where its role counts; null: here alone. */
     nodes: text(),
+    /** False: an agent without a token. Nobody knows what its digest is of. */
+    bearer: integer({ mode: "boolean" }).notNull().default(true),
+    lastUsedAtMs: integer("last_used_at_ms"),
   },
   (table) => [uniqueIndex("tokens_live_name").on(table.name).where(sql`ended_at_ms is null`)],
 );

@@ -72,6 +72,22 @@ export class TokenStore {
     this.#database.transaction(() => this.#insertGrant(tokenId, grant, nowMs));
   }
 
+  /** Gives it another secret. */
+  setDigest(id: string, digest: Buffer): void {
+    const query = this.#database.drizzle
+      .update(tokens)
+      .set({ digest, bearer: true })
+      .where(eq(tokens.id, id));
+    this.#database.transaction(() => query.run());
+  }
+
+  setUses(uses: ReadonlyMap<string, number>): void {
+    this.#database.transaction(() => {
+      for (const [id, lastUsedAtMs] of uses)
+        this.#database.drizzle.update(tokens).set({ lastUsedAtMs }).where(eq(tokens.id, id)).run();
+    });
+  }
+
   /** False when the token has no such grant. */
   removeGrant(tokenId: string, id: string): boolean {
     const which = and(eq(grants.tokenId, tokenId), eq(grants.id, id));

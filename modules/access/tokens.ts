@@ -11,8 +11,11 @@ import {
   assertAsksCount,
   checkedGrant,
   type GrantDraft,
+  grantOut,
+  nodesOf,
   type Permissions,
   restoredGrant,
+  textOf,
   warningsOf,
 } from "./grants.ts";
 import { randomId, randomSecret } from "./ids.ts";
@@ -20,6 +23,7 @@ import { limits } from "./limits.ts";
 import { type RoleName, roleOf } from "./roles.ts";
 import type { CreatedToken, TokenOut } from "./shapes.ts";
 import type { StoredGrant, TokenRow, TokenStore } from "./token-store.ts";
+import { Uses } from "./uses.ts";
 
 const idLength = 10;
 const tokenText = /^opt_([a-z2-9]{10})_[A-Za-z0-9_-]{43}$/;
@@ -36,6 +40,8 @@ export interface TokenDraft {
   readonly expiresIn: string;
   readonly agent: boolean;
   readonly acceptWarnings: boolean;
+  /** False: no secret that anybody knows belongs to it. Only for agents. */
+  readonly bearer?: boolean | undefined;
 }
 
 export interface TokensInput {
@@ -57,10 +63,13 @@ interface LiveToken {
 export class Tokens {
   readonly #use: TokensInput;
   readonly #live = new Map<string, LiveToken>();
+  readonly #uses: Uses;
   #stopTimer = () => {};
 
   constructor(use: TokensInput) {
     this.#use = use;
+    const { clock, log, store } = use;
+    this.#uses = new Uses({ clock, log, write: (uses) => store.setUses(uses) });
     for (const row of use.store.list(false)) this.#remember(row);
   }
 
@@ -96,6 +105,8 @@ export class Tokens {
       expiresAtMs: draft.expiresIn === "never" ? null : nowMs + spanMs(draft.expiresIn),
       endedAtMs: null,
       endedBy: null,
+      bearer: draft.bearer ?? true,
+      lastUsedAtMs: null,
     };
     store.insert(
       row,
@@ -124,6 +135,52 @@ export class Tokens {
     const row = this.#find(ref);
     if (row.endedAtMs === null) this.#end(row, "revoked");
     return this.show(row.id);
+  }
+
+  /** More rights for a live agent. @throws OperoneError `not_found`, `limited`, and what `checkedGrant` throws */
+  grantAgent(
+    ref: string,
+    drafts: readonly GrantDraft[],
+    nodeNames: readonly string[],
+    acceptWarnings: boolean,
+  ): TokenOut {
+    const { store, permissions, clock, random } = this.#use;
+    const live = this.#liveAgent(ref);
+    const { row } = live;
+    const held = store.grantsOf(row.id).map(({ grant }) => grant);
+    const nodes = nodesOf(nodeNames);
+    const everywhere = nodes === undefined ? {} : { nodes };
+    const added = drafts.map((draft) => checkedGrant({ ...everywhere, ...draft }, permissions));
+    assertAsksCount([...roleGrants(row), ...held, ...added]);
+    assertAccepted(warningsOf(added, permissions), acceptWarnings);
+    if (held.length + added.length > limits.grantsPerTokenMax) throw this.#tooManyGrants(row.name);
+    for (const grant of added)
+      store.addGrant(row.id, { id: randomId(random, idLength), origin: "token", grant }, clock.nowMs());
+    live.sets = this.#setsOf(row);
+    return this.#view(row);
+  }
+
+  /** A new secret for a live agent. What runs under it ends, because nobody can tell with which secret it came. */
+  renewAgent(ref: string): CreatedToken {
+    const { store, random } = this.#use;
+    const { row, controller } = this.#liveAgent(ref);
+    const token = `opt_${row.id}_${randomSecret(random)}`;
+    const renewed: TokenRow = { ...row, bearer: true, digest: Buffer.from(digestOf(token)) };
+    store.setDigest(row.id, renewed.digest);
+    this.#remember(renewed);
+    controller.abort(
+      new OperoneError("unauthenticated", `The token of the agent "${row.name}" was replaced`),
+    );
+    return { ...this.#view(renewed), token, warnings: [] };
+  }
+
+  /** A live agent by name or id. @throws OperoneError `not_found` for a token of no agent, too */
+  showAgent(ref: string): TokenOut {
+    return this.#view(this.#liveAgent(ref).row);
+  }
+
+  removeAgent(ref: string): TokenOut {
+    return this.revoke(this.#liveAgent(ref).row.id);
   }
 
   /** An allow that the owner gave while answering an approval. @throws OperoneError `conflict` for an ended token */
@@ -159,23 +216,21 @@ export class Tokens {
     const [, id = ""] = tokenText.exec(token) ?? [];
     const live = this.#live.get(id);
     const equal = timingSafeEqual(digestOf(token), live?.row.digest ?? nobodysDigest);
-    if (!equal || live === undefined) return undefined;
+    if (!equal || live === undefined || !live.row.bearer) return undefined;
     if (this.#hasExpired(live.row)) {
       this.#sweep();
       return undefined;
     }
+    this.#uses.mark(live.row.id);
     return identityOf(live);
   }
 
   /** A live agent by its name; a token that is for no agent is none. @throws OperoneError `not_found` */
   agentCaller(name: string): Identity {
-    this.#sweep();
-    for (const live of this.#live.values())
-      if (live.row.agent && live.row.name === name) return identityOf(live);
-    throw new OperoneError(
-      "not_found",
-      `There is no agent "${name}"; "operone agents" shows those that are connected, and "operone mcp connect" or "operone agent add ${name}" makes one`,
-    );
+    const live = this.#liveAgent(name);
+    if (live.row.name !== name) throw noAgent(name);
+    this.#uses.mark(live.row.id);
+    return identityOf(live);
   }
 
   /** Undefined when it never expires, or is no live token. */
@@ -189,6 +244,7 @@ export class Tokens {
 
   close(): void {
     this.#stopTimer();
+    this.#uses.write();
   }
 
   #remember(row: TokenRow): void {
@@ -209,6 +265,13 @@ export class Tokens {
     return [{ holder: `${row.agent ? "agent" : "token"} ${row.name}`, owner: false, grants }];
   }
 
+  #liveAgent(ref: string): LiveToken {
+    this.#sweep();
+    for (const live of this.#live.values())
+      if (live.row.agent && (live.row.name === ref || live.row.id === ref)) return live;
+    throw noAgent(ref);
+  }
+
   #find(ref: string): TokenRow {
     const row = this.#use.store.liveByName(ref) ?? this.#use.store.byId(ref);
     if (row !== undefined) return row;
@@ -217,6 +280,7 @@ export class Tokens {
 
   #view(row: TokenRow): TokenOut {
     const role = roleOf(row.role);
+    const lastUsedAtMs = this.#uses.at(row.id) ?? row.lastUsedAtMs;
     const ofRole = roleGrants(row).map((grant) => ({ origin: "role" as const, ...grantOut(grant) }));
     const own = this.#use.store.grantsOf(row.id).map(({ id, origin, grant }: StoredGrant) => ({
       id,
@@ -229,7 +293,9 @@ export class Tokens {
       kind: row.agent ? "agent" : "token",
       ...(role === undefined ? {} : { role: role.name }),
       grants: [...ofRole, ...own],
+      bearer: row.bearer,
       createdAtMs: row.createdAtMs,
+      ...(lastUsedAtMs === null ? {} : { lastUsedAtMs }),
       ...(row.expiresAtMs === null ? {} : { expiresAtMs: row.expiresAtMs }),
       ...(row.endedAtMs === null ? {} : { endedAtMs: row.endedAtMs }),
       ...(row.endedBy === null ? {} : { endedBy: row.endedBy }),
@@ -284,7 +350,8 @@ export class Tokens {
     const live = this.#live.get(row.id);
     this.#live.delete(row.id);
     const what = by === "revoked" ? "was revoked" : "has expired";
-    live?.controller.abort(new OperoneError("unauthenticated", `The token "${row.name}" ${what}`));
+    const whose = row.agent ? "agent" : "token";
+    live?.controller.abort(new OperoneError("unauthenticated", `The ${whose} "${row.name}" ${what}`));
     this.#use.store.end(row.id, by, this.#use.clock.nowMs());
     this.#use.ended(row.id);
   }
@@ -297,6 +364,13 @@ export class Tokens {
     const waitMs = Math.min(...expiries) - this.#use.clock.nowMs();
     this.#stopTimer = this.#use.clock.after(Math.min(Math.max(waitMs, 0), dayMs), () => this.#sweep());
   }
+}
+
+function noAgent(name: string): OperoneError {
+  return new OperoneError(
+    "not_found",
+    `There is no agent "${name}"; "operone agents" shows those that there are, and "operone mcp connect" or "operone agent add" makes one`,
+  );
 }
 
 function identityOf({ row, sets, controller }: LiveToken): Identity {
@@ -314,31 +388,6 @@ function roleGrants({ role, nodes }: Pick<TokenRow, "role" | "nodes">): readonly
   return grants.map((grant) => ({ ...grant, nodes: JSON.parse(nodes) as "*" | readonly string[] }));
 }
 
-/** @throws OperoneError `invalid_input` for every node and single ones at once */
-function nodesOf(names: readonly string[] | undefined): Grant["nodes"] {
-  if (names === undefined || names.length === 0) return undefined;
-  if (!names.includes("*")) return names;
-  if (names.length === 1) return "*";
-  throw new OperoneError(
-    "invalid_input",
-    `"*" is every node, so no other can stand beside it: ${names.join(", ")}`,
-  );
-}
-
-function textOf(nodes: Grant["nodes"]): string | null {
-  return nodes === undefined ? null : JSON.stringify(nodes);
-}
-
 function digestOf(token: string): Uint8Array {
   return sha256().update(token).digest();
-}
-
-function grantOut({ permission, scope, decision, nodes, expiresAtMs }: Grant) {
-  return {
-    permission,
-    scope,
-    decision,
-    ...(nodes === undefined ? {} : { nodes: nodes === "*" ? nodes : [...nodes] }),
-    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
-  };
 }
