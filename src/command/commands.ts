@@ -8,6 +8,15 @@ const set: CommandOption = {
   summary: "A configuration key, over the file and the environment: http.port=7000",
 };
 
+const clientOptions = {
+  project: { type: "boolean", summary: "The configuration of the project in this folder, not yours" },
+  yes: { type: "boolean", summary: "Do not ask" },
+} as const;
+
+function rights(summary: string): CommandOption {
+  return { type: "string", multiple: true, value: "PERMISSION=SCOPE", summary };
+}
+
 export const commands: readonly Command[] = [
   {
     words: "api manifest",
@@ -92,6 +101,47 @@ export const commands: readonly Command[] = [
       "allow-admin": { type: "boolean", summary: "The same as --allow admin" },
     },
     run: async (input) => (await import("./join.ts")).join(input),
+  },
+  {
+    words: "mcp connect",
+    positional: ["CLIENT"],
+    summary: "Connect claude-code, claude-desktop, cursor, vscode, codex or, by hand, generic to this node",
+    description:
+      "Makes an agent with rights of its own, shows the change to the client's configuration, asks, and writes it. Everything else in the file stays, and disconnect puts back what was there.",
+    options: {
+      as: { type: "string", value: "NAME", summary: "The agent; the client's name when not given" },
+      workspace: {
+        type: "string",
+        multiple: true,
+        value: "FOLDER",
+        summary: "Where it may read, write and run confined commands without asking",
+      },
+      nodes: {
+        type: "string",
+        multiple: true,
+        value: "NODE",
+        summary: "Nodes on which its rights count, or all; this one when not given",
+      },
+      grant: rights("What else it may do"),
+      ask: rights("What else you must approve each time"),
+      deny: rights("What it may not do, whatever else is granted"),
+      "accept-warnings": { type: "boolean", summary: "You have read what the permissions warn of" },
+      http: { type: "boolean", summary: "Connect by address and token; the file then holds a secret" },
+      print: { type: "boolean", summary: "Print the entry, and make and write nothing" },
+      undo: { type: "boolean", summary: "The same as mcp disconnect" },
+      ...clientOptions,
+    },
+    run: async (input) => (await import("./mcp-connect.ts")).connect(input),
+  },
+  {
+    words: "mcp disconnect",
+    positional: ["CLIENT"],
+    summary: "Put a client's configuration back as it was, and end its agent",
+    options: {
+      "keep-agent": { type: "boolean", summary: "Leave the agent and its rights" },
+      ...clientOptions,
+    },
+    run: async (input) => (await import("./mcp-disconnect.ts")).disconnect(input),
   },
   {
     words: "restore",

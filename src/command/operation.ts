@@ -1,5 +1,6 @@
 /** Everything that is no command of the program itself: an operation of the running node, over its socket. */
 import { OperoneError } from "../kernel/error.ts";
+import type { OperationTable } from "../kernel/view.ts";
 import { type DataPaths, dataPaths } from "../platform/paths.ts";
 import { socketAnswers } from "../platform/probe.ts";
 import { processIo } from "../platform/process-io.ts";
@@ -18,17 +19,21 @@ export async function runOperation(
   argv: readonly string[],
   io: CliIo = processIo(onInterrupt()),
 ): Promise<number> {
-  const paths = dataPaths(directory);
   const line = commandLine();
-  const client = httpClient({
+  return await runCli({ ...line, argv, client: nodeClient(directory, line.table), io });
+}
+
+/** Calls the running node as its owner. */
+export function nodeClient(directory: string, table: OperationTable = commandLine().table): OperationClient {
+  const paths = dataPaths(directory);
+  return httpClient({
     fetch: socketFetch(paths),
     baseUrl: "http://operone",
-    table: line.table,
+    table,
     surface: "cli",
     frames: true,
     openWebSocket: unixWebSocket(paths.socket),
   });
-  return await runCli({ ...line, argv, client, io });
 }
 
 /** Help needs no node: whatever it would call is refused. */

@@ -3,6 +3,7 @@ import { modules } from "../modules.ts";
 import { isUnfinished } from "../platform/removal.ts";
 
 const names: ReadonlySet<string> = new Set([
+  "connections",
   "lock",
   "log",
   "name",

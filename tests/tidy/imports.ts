@@ -117,8 +117,8 @@ const rooms: readonly Room[] = [
   { what: /^bun:sqlite$/, files: /store\.ts$|^src\/platform\//, instead: "Use src/platform/sqlite.ts." },
   {
     what: /^diff$/,
-    files: /^modules\/(shell\/text-diff|fs\/editing)\.ts$/,
-    instead: "Use modules/shell/text-diff.ts, or modules/fs/editing.ts.",
+    files: /^modules\/(shell\/text-diff|fs\/editing)\.ts$|^src\/command\/mcp-difference\.ts$/,
+    instead: "Use modules/shell/text-diff.ts, modules/fs/editing.ts, or src/command/mcp-difference.ts.",
   },
   {
     what: /^rregex\//,
@@ -131,6 +131,7 @@ const rooms: readonly Room[] = [
     instead: "Use fs.parse.",
   },
   { what: /^modern-tar$/, files: /^src\/platform\//, instead: "Use the Backups port." },
+  { what: /^jsonc-parser$/, files: /^src\/platform\//, instead: "Use src/platform/jsonc.ts." },
   { what: /^smol-toml$/, files: /^src\/platform\//, instead: "Use src/platform/toml.ts." },
   {
     what: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|multiformats(\/|$)|reflect-metadata$)/,

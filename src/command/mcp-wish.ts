@@ -1,0 +1,87 @@
+/** What the command line asks for, checked. */
+import { posix, resolve } from "node:path";
+import { OperoneError } from "../kernel/error.ts";
+import { folderFacts } from "../platform/probe.ts";
+import type { OperationClient } from "../surface/client.ts";
+import type { CommandInput } from "./command.ts";
+import { type AgentWish, httpAddress } from "./mcp-agent.ts";
+import type { Endpoint, McpClient, Place } from "./mcp-clients.ts";
+import type { Outside } from "./mcp-outside.ts";
+
+/** Stands for the token until there is one, and wherever it must not be shown. */
+export const placeholder = "TOKEN";
+
+export interface Wish {
+  readonly agent: AgentWish;
+  readonly http: boolean;
+  /** How the client starts us. */
+  readonly stdio: Endpoint & { readonly kind: "stdio" };
+}
+
+/** @throws OperoneError `invalid_input`, `unsupported` for what the client cannot do */
+export function wishOf(input: CommandInput, client: McpClient, outside: Outside): Wish {
+  const { flag, text, texts, directory } = input;
+  const name = text("as") ?? client.name;
+  const http = flag("http");
+  if (http && client.stdioOnly !== undefined) {
+    throw new OperoneError("unsupported", `${client.stdioOnly}; connect it without --http`);
+  }
+  if (http && flag("project")) {
+    throw new OperoneError(
+      "invalid_input",
+      "A project's configuration is shared with others, so no token belongs into it; leave out --http or --project",
+    );
+  }
+  const [command = "", ...before] = outside.program;
+  const nodes = texts("nodes").flatMap((node) => node.split(","));
+  return {
+    http,
+    agent: {
+      name,
+      workspaces: texts("workspace").flatMap((path) => workspacesOf(path, outside.place)),
+      grant: texts("grant"),
+      ask: texts("ask"),
+      deny: texts("deny"),
+      nodes: nodes.map((node) => (node === "all" ? "*" : node)),
+      acceptWarnings: flag("accept-warnings"),
+    },
+    stdio: {
+      kind: "stdio",
+      command,
+      args: [...before, "mcp", "--as", name],
+      env: outside.isUsualHome ? {} : { OPERONE_HOME: directory },
+    },
+  };
+}
+
+/** In both spellings, because a right to commands counts for a folder as the call writes it. */
+function workspacesOf(path: string, { folder, home, platform }: Place): readonly string[] {
+  const expanded = path === "~" || path.startsWith("~/") ? posix.join(home, path.slice(1)) : path;
+  const absolute = resolve(folder, expanded);
+  const { kind } = folderFacts(absolute);
+  if (kind !== "folder") {
+    throw new OperoneError(
+      "invalid_input",
+      `--workspace ${JSON.stringify(path)} is no folder (${absolute}); make it, or name another`,
+    );
+  }
+  if (platform === "win32") return [`/${absolute.replace(":", "").replaceAll("\\", "/")}`];
+  const inHome = absolute === home || absolute.startsWith(`${home}/`);
+  return inHome ? [absolute, `~${absolute.slice(home.length)}`] : [absolute];
+}
+
+export async function endpointOf(wish: Wish, node: OperationClient, token: string): Promise<Endpoint> {
+  if (!wish.http) return wish.stdio;
+  return { kind: "http", url: await httpAddress(node), token };
+}
+
+/**
+ * Rights that were written for an agent that is there change nothing: the same command can be repeated, and nobody who
+ * only connects widens what an agent may do.
+ */
+export function keptRightsText({ agent }: Wish): readonly string[] {
+  const { name, workspaces, grant, ask, deny, nodes } = agent;
+  const kept = `The agent "${name}" is there already, with the rights that "operone agent show ${name}" tells.`;
+  if ([workspaces, grant, ask, deny, nodes].every((list) => list.length === 0)) return [kept];
+  return [kept, `Those on this command line change nothing; "operone agent grant ${name}" does.`];
+}
