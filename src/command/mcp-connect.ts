@@ -130,7 +130,8 @@ async function carryOut(
   try {
     const entry = plan.entry(token ?? "");
     const text = withEntry(client, file.text ?? "", file.path, entry);
-    const next = recordOf(client, wish, plan, text, entry);
+    const isOurs = known === undefined || (await records.of(known.name)).some(({ agentMade }) => agentMade);
+    const next = { ...recordOf(client, wish, plan, text, entry), agentMade: isOurs };
     await records.keep(next);
     try {
       const made = writeSettings(file, text, wish.http ? secretMode : undefined);
@@ -153,16 +154,15 @@ async function tokenFor(node: Outside["node"], { agent, http }: Wish, known: Age
 function recordOf(
   client: McpClient,
   { agent, http }: Wish,
-  { file, record, known, current }: Plan,
+  { file, record, current }: Plan,
   text: string,
   entry: unknown,
-): Record {
+): Omit<Record, "agentMade"> {
   const written = {
     version: 1 as const,
     client: client.name,
     real: file.real,
     agent: agent.name,
-    agentMade: known === undefined || (record?.agent === agent.name && record.agentMade),
     kind: http ? ("http" as const) : ("stdio" as const),
     textDigest: digestOf(text),
     entryDigest: entryDigest(entry),

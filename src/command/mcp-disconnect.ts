@@ -76,7 +76,7 @@ async function endAgent(
   { agent, agentMade }: Record,
   records: Records,
 ): Promise<Ended> {
-  if (!agentMade || flag("keep-agent") || (await records.uses(agent))) return "kept";
+  if (!agentMade || flag("keep-agent") || (await records.of(agent)).length > 0) return "kept";
   try {
     await removeAgent(node, agent);
     return "ended";

@@ -14,7 +14,7 @@ const Record = v.object({
   /** The settings file, at the end of its links. */
   real: v.string(),
   agent: v.string(),
-  /** Whether the agent was made for this, and ends with it. */
+  /** Whether the agent was made for this or another connection, and ends with the last of them. */
   agentMade: v.boolean(),
   kind: v.picklist(["stdio", "http"]),
   /** The text as it was; null: there was no file. */
@@ -66,13 +66,14 @@ export class Records {
     await this.#files.remove(this.#pathOf(client, real));
   }
 
-  /** Whether some connection uses the agent. */
-  async uses(agent: string): Promise<boolean> {
+  /** Of every connection that uses the agent. */
+  async of(agent: string): Promise<readonly Record[]> {
+    const records: Record[] = [];
     for (const name of await this.#files.list(this.#folder)) {
-      if (!name.endsWith(".json")) continue;
-      if ((await this.#read(join(this.#folder, name)))?.agent === agent) return true;
+      const record = name.endsWith(".json") ? await this.#read(join(this.#folder, name)) : undefined;
+      if (record?.agent === agent) records.push(record);
     }
-    return false;
+    return records;
   }
 
   #pathOf(client: string, real: string): string {
