@@ -136,7 +136,7 @@ export const clients: readonly McpClient[] = [
   },
 ];
 
-export const clientNames = clients.map(({ name }) => name);
+const clientNames = clients.map(({ name }) => name);
 
 /** @throws OperoneError `invalid_input` with the names that there are */
 export function clientNamed(name: string): McpClient {
