@@ -17,6 +17,7 @@ const root = resolve(import.meta.dir, "../..");
 const documents = [
   "README.md",
   "docs/access.md",
+  "docs/agents.md",
   "docs/files.md",
   "docs/guide.md",
   "docs/http.md",
