@@ -1,8 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { join } from "node:path";
 import * as v from "valibot";
 import { dayMs } from "../../src/kernel/duration.ts";
 import { removeNode, startNode, type TestNode } from "../../tests/access/node.ts";
 import { Agents } from "./contract.ts";
+import { openAccess } from "./store.ts";
+import { TokenStore } from "./token-store.ts";
+import { Tokens } from "./tokens.ts";
 
 let node: TestNode;
 beforeEach(async () => {
@@ -150,4 +154,23 @@ test("a token of no agent is not found among the agents, and cannot be removed a
   for (const operation of ["access.agent-show", "access.agent-remove", "access.agent-token"])
     expect((await node.refused(operation, { agent: "ci" })).code).toBe("not_found");
   expect(await node.call("access.agent-list")).toEqual({ agents: [] });
+});
+
+test("the secret that an agent without a token was made with opens nothing, even for whoever knows it", () => {
+  const databases = openAccess(join(node.directory, "other.db"), "normal");
+  const tokens = new Tokens({
+    store: new TokenStore(databases.main),
+    permissions: new Map(),
+    clock: node.clock,
+    random: { bytes: (count) => new Uint8Array(count) },
+    log: node.log,
+    ended: () => {},
+  });
+  const draft = { grants: [], expiresIn: "never", agent: true, acceptWarnings: false };
+  const { token } = tokens.create({ ...draft, name: "quiet", bearer: false });
+  expect(tokens.authenticate(token)).toBeUndefined();
+  expect(tokens.agentCaller("quiet").caller.name).toBe("quiet");
+  expect(tokens.authenticate(tokens.renewAgent("quiet").token)?.caller.name).toBe("quiet");
+  tokens.close();
+  databases.close();
 });

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Connecting } from "../../tests/command/connecting.ts";
 import { clients } from "./mcp-clients.ts";
+import { realOutside } from "./mcp-outside.ts";
 
 let at: Connecting;
 beforeEach(() => {
@@ -197,6 +198,42 @@ test("a file that others can read again gets another token, and the old one is n
   expect(at.agents.get("cursor")?.token).not.toBe(old);
   expect(at.read(fileOf("cursor"))).toContain(at.agents.get("cursor")?.token ?? "none");
   expect(at.mode(fileOf("cursor"))).toBe(0o600);
+});
+
+test("keys of other servers that stand beside our entry are not shown", async () => {
+  const path = fileOf("claude-code");
+  const servers = { other: { command: "/o", env: { API_KEY: 'sk-\\"1', MODE: "fast", github_token: "gh" } } };
+  for (const indent of [2, 0]) {
+    at.write(path, JSON.stringify({ mcpServers: servers }, undefined, indent));
+    const { out, err } = await at.connect("claude-code", "--json", "--yes");
+    const undone = await at.disconnect("claude-code", "--yes");
+    for (const secret of ["sk-", '"gh"']) expect(out + err + undone.out + undone.err).not.toContain(secret);
+    expect(JSON.parse(out).difference).toContain('"MODE"');
+  }
+  const cut = JSON.stringify({ a: "x".repeat(250), api_key: `sk-${"y".repeat(200)}`, mcpServers: {} });
+  at.write(path, cut);
+  expect((await at.connect("claude-code", "--yes")).err).not.toContain("sk-y");
+  await at.disconnect("claude-code", "--yes");
+  const history = JSON.stringify({ history: "x".repeat(5_000), mcpServers: {} });
+  at.write(path, history);
+  expect((await at.connect("claude-code", "--yes")).err.length).toBeLessThan(2_500);
+});
+
+test("what the client is shown of the tools goes along, by program and by address", async () => {
+  const words = ["--tools", "files,shell", "--read-only", "--node", "pi"];
+  const { out } = await at.connect("cursor", "--print", ...words);
+  expect(JSON.parse(out).mcpServers.operone.args).toEqual(["mcp", "--as", "cursor", ...words]);
+  const http = await at.connect("cursor", "--print", "--http", ...words);
+  expect(JSON.parse(http.out).mcpServers.operone.url).toBe(
+    "http://127.0.0.1:6737/mcp?tools=files%2Cshell&read-only=true&node=pi",
+  );
+});
+
+test("the world outside a test is this machine, this program and this folder", () => {
+  const { place, program, isUsualHome } = realOutside(at.data);
+  expect(place).toMatchObject({ platform: process.platform, folder: process.cwd() });
+  expect([program[0], isUsualHome]).toEqual([process.execPath, false]);
+  expect(realOutside(join(place.home, ".operone")).isUsualHome).toBe(true);
 });
 
 test("a client that takes no address says so", async () => {

@@ -7,7 +7,7 @@ import { type AgentShown, agentNamed, makeAgent, removeAgent, renewToken, rights
 import { clientNamed, fileOf, type McpClient } from "./mcp-clients.ts";
 import { difference } from "./mcp-difference.ts";
 import { disconnect } from "./mcp-disconnect.ts";
-import { assertYes, type Outside, realOutside, withoutTokens } from "./mcp-outside.ts";
+import { assertYes, type Outside, realOutside } from "./mcp-outside.ts";
 import { printed } from "./mcp-print.ts";
 import { digestOf, entryDigest, type Record, Records } from "./mcp-records.ts";
 import { entryIn, withEntry } from "./mcp-settings.ts";
@@ -77,7 +77,7 @@ async function connectFile(
     return report(input, client, wish, file, "");
   }
   const wanted = withEntry(client, file.text ?? "", path, plan.entry(placeholder));
-  const shown = withoutTokens(difference(file.real, file.text, wanted));
+  const shown = difference(file.real, file.text, wanted);
   if (!input.json) input.terminal.err(planText(wish, plan, shown));
   const command = `mcp connect ${client.name}`;
   await assertYes(input, `Write this to ${file.real}? [y/N] `, command);

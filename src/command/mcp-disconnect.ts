@@ -5,7 +5,7 @@ import type { CommandInput } from "./command.ts";
 import { removeAgent } from "./mcp-agent.ts";
 import { clientNamed, fileOf, type McpClient } from "./mcp-clients.ts";
 import { difference } from "./mcp-difference.ts";
-import { assertYes, type Outside, realOutside, withoutTokens } from "./mcp-outside.ts";
+import { assertYes, type Outside, realOutside } from "./mcp-outside.ts";
 import { digestOf, entryDigest, type Record, Records } from "./mcp-records.ts";
 import { entryIn, entryName, withEntry } from "./mcp-settings.ts";
 
@@ -31,7 +31,7 @@ export async function disconnect(
     );
   }
   const target = targetOf(client, file, record);
-  const shown = withoutTokens(difference(file.real, file.text, target ?? ""));
+  const shown = difference(file.real, file.text, target ?? "");
   if (!input.json) input.terminal.err(`${shown}\n`);
   const command = `mcp disconnect ${client.name}`;
   await assertYes(input, `Write this to ${file.real}, and end the agent? [y/N] `, command);

@@ -49,8 +49,3 @@ export async function assertYes(
   }
   if (!/^y(es)?$/i.test(answer.trim())) throw new OperoneError("cancelled", "Nothing was changed");
 }
-
-/** Tokens of ours, in whatever is shown: the settings may hold one from before. */
-export function withoutTokens(text: string): string {
-  return text.replace(/\bop([to])_[A-Za-z0-9_-]{20,}/g, "op$1_...");
-}

@@ -66,14 +66,18 @@ export class Records {
     await this.#files.remove(this.#pathOf(client, real));
   }
 
-  /** Of every connection that uses the agent. */
-  async of(agent: string): Promise<readonly Record[]> {
+  async all(): Promise<readonly Record[]> {
     const records: Record[] = [];
     for (const name of await this.#files.list(this.#folder)) {
       const record = name.endsWith(".json") ? await this.#read(join(this.#folder, name)) : undefined;
-      if (record?.agent === agent) records.push(record);
+      if (record !== undefined) records.push(record);
     }
     return records;
+  }
+
+  /** Of every connection that uses the agent. */
+  async of(agent: string): Promise<readonly Record[]> {
+    return (await this.all()).filter((record) => record.agent === agent);
   }
 
   #pathOf(client: string, real: string): string {

@@ -14,6 +14,8 @@ export const placeholder = "TOKEN";
 export interface Wish {
   readonly agent: AgentWish;
   readonly http: boolean;
+  /** Which tools it is shown and where they run, as `operone mcp` takes it. */
+  readonly tools: readonly (readonly [string, string | undefined])[];
   /** How the client starts us. */
   readonly stdio: Endpoint & { readonly kind: "stdio" };
 }
@@ -32,10 +34,12 @@ export function wishOf(input: CommandInput, client: McpClient, outside: Outside)
       "A project's configuration is shared with others, so no token belongs into it; leave out --http or --project",
     );
   }
+  const tools = toolsOf(input);
   const [command = "", ...before] = outside.program;
   const nodes = texts("nodes").flatMap((node) => node.split(","));
   return {
     http,
+    tools,
     agent: {
       name,
       workspaces: texts("workspace").flatMap((path) => workspacesOf(path, outside.place)),
@@ -48,10 +52,23 @@ export function wishOf(input: CommandInput, client: McpClient, outside: Outside)
     stdio: {
       kind: "stdio",
       command,
-      args: [...before, "mcp", "--as", name],
+      args: [...before, "mcp", "--as", name, ...tools.flatMap(argumentsOf)],
       env: outside.isUsualHome ? {} : { OPERONE_HOME: directory },
     },
   };
+}
+
+function toolsOf({ flag, text, texts }: CommandInput): Wish["tools"] {
+  const node = text("node");
+  return [
+    ...texts("tools").map((list) => ["tools", list] as const),
+    ...(flag("read-only") ? [["read-only", undefined] as const] : []),
+    ...(node === undefined ? [] : [["node", node] as const]),
+  ];
+}
+
+function argumentsOf([option, value]: Wish["tools"][number]): readonly string[] {
+  return value === undefined ? [`--${option}`] : [`--${option}`, value];
 }
 
 /** In both spellings, because a right to commands counts for a folder as the call writes it. */
@@ -72,7 +89,11 @@ function workspacesOf(path: string, { folder, home, platform }: Place): readonly
 
 export async function endpointOf(wish: Wish, node: OperationClient, token: string): Promise<Endpoint> {
   if (!wish.http) return wish.stdio;
-  return { kind: "http", url: await httpAddress(node), token };
+  const query = new URLSearchParams(
+    wish.tools.map(([option, value = "true"]): [string, string] => [option, value]),
+  );
+  const url = `${await httpAddress(node)}${query.size === 0 ? "" : `?${query.toString()}`}`;
+  return { kind: "http", url, token };
 }
 
 /**

@@ -17,7 +17,9 @@ export async function uninstall({ directory, flag, json, terminal }: CommandInpu
   const made = ownFiles(directory, isOwnName);
   const kept = otherFiles(directory, isOwnName);
   const running = isLocked(paths);
-  if (!json) terminal.err(listing(paths, made, kept, running));
+  const { Records } = await import("./mcp-records.ts");
+  const connected = await new Records(directory).all();
+  if (!json) terminal.err(listing(paths, made, kept, running) + connections(connected));
   if (!flag("yes")) {
     const answer = await terminal.ask(
       "Remove all this? The node's tokens and records cannot be brought back. [y/N] ",
@@ -75,6 +77,13 @@ function listing(
   lines.push("It made no services and no completion files; those you wrote from its output are yours.");
   if (kept.length > 0) lines.push("Not made by it, and kept:", ...kept.map((path) => `  ${path}`));
   return `${lines.join("\n")}\n`;
+}
+
+/** They are in files of other programs, which are changed only when somebody has seen the change. */
+function connections(connected: readonly { readonly client: string; readonly real: string }[]): string {
+  if (connected.length === 0) return "";
+  const lines = connected.map(({ client, real }) => `  ${real}  (operone mcp disconnect ${client})\n`);
+  return `Programs are connected to it, and their entries stay unless you take them out first:\n${lines.join("")}`;
 }
 
 function programHint(): string {

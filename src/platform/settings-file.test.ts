@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,6 +50,23 @@ test("a file keeps its mode, whatever the process masks, and no part of a write 
   writeSettings(readSettings(path), "newer", 0o600);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(["a"]);
+});
+
+test("whoever may, leaves a file to its owner", () => {
+  const path = join(folder, "a");
+  writeFileSync(path, "old");
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(path, 4_711, 4_712);
+  const { uid, gid } = statSync(path);
+  writeSettings(readSettings(path), "new");
+  expect([statSync(path).uid, statSync(path).gid]).toEqual([uid, gid]);
+});
+
+test("a file that is larger than any settings is not read", () => {
+  const path = join(folder, "a");
+  writeFileSync(path, "");
+  truncateSync(path, 33 * 1024 * 1024);
+  expect(() => readSettings(path)).toThrow("at most 33554432 are read");
 });
 
 test("folders that somebody uses meanwhile are not removed", () => {
