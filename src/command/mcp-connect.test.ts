@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Connecting } from "../../tests/command/connecting.ts";
 import { clients } from "./mcp-clients.ts";
 import { realOutside } from "./mcp-outside.ts";
+import { windowsPath } from "./mcp-wish.ts";
 
 let at: Connecting;
 beforeEach(() => {
@@ -166,6 +167,23 @@ test("a project's own file is written, and a token is not written into one", asy
   expect(refused.message).toContain("no token belongs into it");
   await at.disconnect("claude-code", "--project", "--yes");
   expect(existsSync(path)).toBe(false);
+});
+
+test("a project's link that leads out of the project is not followed", async () => {
+  at.link(join(at.project, ".mcp.json"), at.path("mine.json"));
+  const { code, message } = await at.refused(at.connect("claude-code", "--project", "--yes"));
+  expect([code, message]).toEqual(["forbidden", expect.stringContaining(at.path("mine.json"))]);
+  expect([readdirSync(at.home), at.agents.size]).toEqual([[], 0]);
+  at.link(join(at.project, ".cursor"), at.path());
+  expect((await at.refused(at.connect("cursor", "--project", "--yes"))).code).toBe("forbidden");
+  at.link(join(at.project, ".vscode"), "settings");
+  at.write(join(at.project, "settings", "mcp.json"), "{}");
+  await at.connect("vscode", "--project", "--yes");
+  expect(at.read(join(at.project, "settings", "mcp.json"))).toContain("/opt/operone");
+});
+
+test("a folder of Windows is granted as the operations write it", () => {
+  expect(windowsPath("C:\\work\\site")).toBe("/c/work/site");
 });
 
 test("over HTTP the file holds a token for its owner alone, and nothing that is shown or kept does", async () => {

@@ -1,7 +1,7 @@
 /** `operone mcp connect CLIENT`: makes an agent, shows the change to the client's settings, and writes it. */
 import { isDeepStrictEqual } from "node:util";
 import { OperoneError } from "../kernel/error.ts";
-import { readSettings, type SettingsFile, writeSettings } from "../platform/settings-file.ts";
+import { assertWithin, readSettings, type SettingsFile, writeSettings } from "../platform/settings-file.ts";
 import type { CommandInput } from "./command.ts";
 import { type AgentShown, agentNamed, makeAgent, removeAgent, renewToken, rightsText } from "./mcp-agent.ts";
 import { clientNamed, fileOf, type McpClient } from "./mcp-clients.ts";
@@ -89,13 +89,14 @@ async function connectFile(
 }
 
 async function planOf(
-  { node }: Outside,
+  { node, place }: Outside,
   client: McpClient,
   wish: Wish,
   path: string,
   records: Records,
 ): Promise<Plan> {
   const file = readSettings(path);
+  if (wish.project) assertWithin(place.folder, file);
   // A broken file is told before anything is asked of the node.
   const current = entryIn(client, file.text ?? "", path);
   const known = await agentNamed(node, wish.agent.name);

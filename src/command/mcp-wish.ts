@@ -14,6 +14,7 @@ export const placeholder = "TOKEN";
 export interface Wish {
   readonly agent: AgentWish;
   readonly http: boolean;
+  readonly project: boolean;
   /** Which tools it is shown and where they run, as `operone mcp` takes it. */
   readonly tools: readonly (readonly [string, string | undefined])[];
   /** How the client starts us. */
@@ -39,6 +40,7 @@ export function wishOf(input: CommandInput, client: McpClient, outside: Outside)
   const nodes = texts("nodes").flatMap((node) => node.split(","));
   return {
     http,
+    project: flag("project"),
     tools,
     agent: {
       name,
@@ -82,9 +84,14 @@ function workspacesOf(path: string, { folder, home, platform }: Place): readonly
       `--workspace ${JSON.stringify(path)} is no folder (${absolute}); make it, or name another`,
     );
   }
-  if (platform === "win32") return [`/${absolute.replace(":", "").replaceAll("\\", "/")}`];
+  if (platform === "win32") return [windowsPath(absolute)];
   const inHome = absolute === home || absolute.startsWith(`${home}/`);
   return inHome ? [absolute, `~${absolute.slice(home.length)}`] : [absolute];
+}
+
+/** `C:\work` as the operations write it: `/c/work`. */
+export function windowsPath(path: string): string {
+  return `/${path.replaceAll("\\", "/").replace(/^([A-Za-z]):/, (_, drive: string) => drive.toLowerCase())}`;
 }
 
 export async function endpointOf(wish: Wish, node: OperationClient, token: string): Promise<Endpoint> {

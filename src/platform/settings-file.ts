@@ -16,7 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { OperoneError } from "../kernel/error.ts";
 import { reasonOf } from "./paths.ts";
 
@@ -69,6 +69,16 @@ function endOfLinks(path: string): string {
   throw new OperoneError(
     "invalid_input",
     `${path} is a link that leads through more than ${linksMax} others`,
+  );
+}
+
+/** A project may come from anybody, with a link to a file of whoever opens it. @throws OperoneError `forbidden` */
+export function assertWithin(folder: string, { path, real }: SettingsFile): void {
+  const within = relative(realpathSync(folder), real);
+  if (!isAbsolute(within) && within.split(sep)[0] !== "..") return;
+  throw new OperoneError(
+    "forbidden",
+    `${path} leads out of the project, to ${real}, so it was left alone; remove the link first`,
   );
 }
 
