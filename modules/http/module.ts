@@ -4,7 +4,7 @@ import { defineModule } from "../../src/kernel/module.ts";
 import { Clock, Files, Host, Log } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
 import { Credentials } from "../access/contract.ts";
-import { Listeners } from "./contract.ts";
+import { Listeners, Routes } from "./contract.ts";
 import { operations } from "./operations.ts";
 
 /** @param most in the unit of the key's name */
@@ -79,7 +79,7 @@ export const http = defineModule({
     host: Host,
     log: Log,
   },
-  provides: { listeners: Listeners },
+  provides: { listeners: Listeners, routes: Routes },
   operations,
   start: async (input) => (await import("./start.ts")).startHttp(input),
 });

@@ -4,17 +4,19 @@ import type { Caller, GrantSet } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Log } from "../../src/kernel/ports.ts";
 import type { HttpHooks, HttpSurface } from "../../src/surface/http.ts";
-import type { HttpIdentity } from "../../src/surface/http-engine.ts";
 import type { MessageCall } from "../../src/surface/http-messages.ts";
 import { problemResponse } from "../../src/surface/http-problem.ts";
 import { webSocketProtocol } from "../../src/surface/http-wire.ts";
 import type { Identity } from "../access/contract.ts";
+import type { RouteVisit } from "./contract.ts";
 import type { Gate } from "./gate.ts";
 import type { Door, Refusal } from "./guard.ts";
 import { Revocations } from "./revocations.ts";
+import type { RouteTable } from "./routes.ts";
 
 export interface ServiceOptions {
   readonly surface: HttpSurface;
+  readonly routes: RouteTable;
   readonly gate: Gate;
   readonly log: Log;
   readonly requestsInFlightMax: number;
@@ -28,7 +30,7 @@ interface SocketData {
 }
 
 /** A request that was let in, until its answer is over. */
-class Visit implements HttpIdentity, HttpHooks {
+class Visit implements RouteVisit, HttpHooks {
   readonly caller: Caller;
   readonly sets: readonly GrantSet[];
   readonly revoked: AbortSignal;
@@ -126,17 +128,28 @@ export class HttpService {
     try {
       const gate = this.#options.gate(door, request);
       const admission = gate instanceof Promise ? await gate : gate;
-      if ("refused" in admission) return refusal(admission.refused);
+      if ("refused" in admission) return this.#refused(request, admission.refused);
       if (this.#inFlight >= this.#room(door)) return refusal(tooManyRequests);
       const visit = this.#enter(request, server, admission.identity);
       if (request.headers.has("upgrade") && isWebSocket(request))
         return this.#upgrade(request, server, visit);
-      const response = await this.#options.surface.fetch(request, visit, visit);
+      const route = this.#options.routes.at(request.url);
+      const response =
+        route === undefined
+          ? await this.#options.surface.fetch(request, visit, visit)
+          : await route.fetch(request, visit);
       if (!visit.streaming) visit.leave();
       return response;
     } catch (error) {
       return this.#failed(error);
     }
+  }
+
+  /** What a route has to say to a stranger it says itself; the rest is told nothing. */
+  #refused(request: Request, refused: Refusal): Response {
+    if (refused.code !== "unauthenticated") return refusal(refused);
+    const route = this.#options.routes.at(request.url);
+    return route?.stranger?.(request) ?? refusal(refused, route?.challenge?.(request));
   }
 
   /** From here on the request counts, and ends when the client leaves or the credential is revoked. */
@@ -161,7 +174,12 @@ export class HttpService {
   }
 
   #upgrade(request: Request, server: HttpServer, visit: Visit): Response | undefined {
-    const call = this.#options.surface.messages(request, visit);
+    const route = this.#options.routes.at(request.url);
+    if (route !== undefined && route.socket === undefined) {
+      visit.leave();
+      return refusal({ code: "unsupported", message: "There is no WebSocket at this path" });
+    }
+    const call = route?.socket?.(request, visit) ?? this.#options.surface.messages(request, visit);
     const offered =
       request.headers
         .get("sec-websocket-protocol")
@@ -222,12 +240,16 @@ const tooManyRequests: Refusal = {
 };
 
 /** A bare problem document. The connection ends with it: what else is on it does not matter any more. */
-function refusal({ code, message }: Refusal): Response {
+function refusal({ code, message }: Refusal, challenge?: string): Response {
   return problemResponse(new OperoneError(code, message), {
     headers: {
       connection: "close",
-      ...(code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
+      ...(code === "unauthenticated" ? { "www-authenticate": challenged(challenge) } : {}),
       ...(code === "limited" ? { "retry-after": "1" } : {}),
     },
   });
+}
+
+function challenged(parameters: string | undefined): string {
+  return parameters === undefined ? "Bearer" : `Bearer ${parameters}`;
 }

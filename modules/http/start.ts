@@ -9,6 +9,7 @@ import { type Bound, bindSocket, bindTcp, bindTcpIfThere, isLoopback, type Tls }
 import type { Listeners } from "./contract.ts";
 import { createGate } from "./gate.ts";
 import type { HttpConfig } from "./module.ts";
+import { RouteTable } from "./routes.ts";
 import { HttpService } from "./server.ts";
 
 interface Use {
@@ -32,7 +33,8 @@ export async function startHttp({
 }) {
   assertAllowed(config);
   const tls = await readTls(config, use.files);
-  const service = serviceOf(config, use);
+  const routes = new RouteTable();
+  const service = serviceOf(config, use, routes);
   const bound: Bound[] = [];
   scope.defer(() => close(bound, service, config.limits.drainMs, use.clock));
   // Windows has no Unix socket that Bun can serve; the owner's token serves the owner there.
@@ -46,10 +48,14 @@ export async function startHttp({
     bound: () => bound.map(({ listener }) => listener),
     warnings: () => warnings,
   };
-  return { state: listeners, services: { listeners } };
+  return { state: listeners, services: { listeners, routes } };
 }
 
-function serviceOf({ limits }: HttpConfig, { kernel, credentials, clock, host, log }: Use): HttpService {
+function serviceOf(
+  { limits }: HttpConfig,
+  { kernel, credentials, clock, host, log }: Use,
+  routes: RouteTable,
+): HttpService {
   const { bodyBytesMax, bodyTimeoutMs, stallMs } = limits;
   const surface = httpSurface({
     view: kernel,
@@ -64,7 +70,7 @@ function serviceOf({ limits }: HttpConfig, { kernel, credentials, clock, host, l
   });
   const { failedLoginsPerSecondMax, requestsInFlightMax, idleTimeoutMs } = limits;
   const gate = createGate({ credentials, clock, failedLoginsPerSecondMax });
-  return new HttpService({ surface, gate, log, requestsInFlightMax, idleTimeoutMs });
+  return new HttpService({ surface, routes, gate, log, requestsInFlightMax, idleTimeoutMs });
 }
 
 function bindAddresses(
