@@ -18,7 +18,7 @@ const whoami = op({
   summary: "Show who you are to this node, and what you may do",
   effect: "read",
   needs: [],
-  surfaces: ["http", "cli", "mesh"],
+  surfaces: ["http", "cli", "mesh", "mcp"],
   input: v.strictObject({}),
   output: WhoAmI,
   cli: { alias: ["whoami"] },

@@ -16,7 +16,7 @@ const log = op({
   summary: "Show the newest lines of the node's log, and with follow those to come",
   effect: "read",
   needs: ["node.log"],
-  surfaces: ["http", "cli", "mesh"],
+  surfaces: ["http", "cli", "mesh", "mcp"],
   gives: "items",
   input: v.strictObject({
     count: v.optional(

@@ -10,7 +10,7 @@ import type { ShellState } from "./state.ts";
 const op = operationsOf<ShellState>("shell");
 
 /** Whose it is decides; what its command needed is asked again when it is applied. */
-const own = { needs: [confined], surfaces: ["http", "cli", "mesh"], scope: () => [] } as const;
+const own = { needs: [confined], surfaces: ["http", "cli", "mesh", "mcp"], scope: () => [] } as const;
 
 const list = op({
   ...own,

@@ -31,7 +31,7 @@ const whose =
 const base = {
   needs: [],
   needsOneOf: [confined, unconfined],
-  surfaces: ["http", "cli", "mesh"],
+  surfaces: ["http", "cli", "mesh", "mcp"],
   scope: () => [],
 } as const;
 
@@ -94,6 +94,7 @@ const output = op({
 
 const attach = op({
   ...onOne,
+  surfaces: ["http", "cli", "mesh"],
   name: "attach",
   summary: "Read from and write to a session while it runs",
   description: `${items} Messages: { input: TEXT } and { inputBase64: BASE64 } write to it, { resize: { columns, rows } } changes its terminal, { signal: "SIGINT" } goes to its processes, { close: true } ends its stdin. The end of the messages, and that of the call, leave it running. At a terminal the command line types into it. ${whose}`,

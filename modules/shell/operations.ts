@@ -20,7 +20,7 @@ const command = {
   effect: "destroy",
   needs: [],
   needsOneOf: [confined, unconfined],
-  surfaces: ["http", "cli", "mesh"],
+  surfaces: ["http", "cli", "mesh", "mcp"],
   gives: "items",
   input: CommandInput,
   output: CommandItem,
@@ -52,6 +52,7 @@ const run = op({
 
 const interact = op({
   ...command,
+  surfaces: ["http", "cli", "mesh"],
   name: "interact",
   summary: "Run a command and write to it while it runs",
   description: `${how} Messages: { stdin: TEXT } and { stdinBase64: BASE64 } write to it, { close: true } ends its stdin, { signal: "SIGINT" } goes to its group. The end of the messages ends its stdin.`,
@@ -96,7 +97,7 @@ const profileList = op({
   effect: "read",
   needs: [],
   needsOneOf: [confined, unconfined],
-  surfaces: ["http", "cli", "mesh"],
+  surfaces: ["http", "cli", "mesh", "mcp"],
   scope: () => [],
   input: v.strictObject({}),
   output: v.strictObject({ profiles: v.array(ProfileShown) }),

@@ -103,6 +103,27 @@ export const commands: readonly Command[] = [
     run: async (input) => (await import("./join.ts")).join(input),
   },
   {
+    words: "mcp",
+    summary: "Speak the Model Context Protocol on stdin and stdout, for an agent's program",
+    description:
+      "A bridge to the node of this data directory, which is started when none runs. Whoever starts it names the agent whose rights count; without --as it may only look.",
+    options: {
+      as: { type: "string", value: "AGENT", summary: "The agent that the calls are made by" },
+      tools: {
+        type: "string",
+        value: "LIST",
+        multiple: true,
+        summary: "Only these tools: files,shell,nodes, a module, or names such as fs.read",
+      },
+      deny: { type: "string", value: "LIST", multiple: true, summary: "Never these tools" },
+      "read-only": { type: "boolean", summary: "Only the tools that change nothing" },
+      "list-all": { type: "boolean", summary: "Every tool in the list, not only those that are used most" },
+      node: { type: "string", value: "NODE", summary: "Where calls run that name no node" },
+      "no-start": { type: "boolean", summary: "Do not start a node" },
+    },
+    run: async (input) => (await import("./mcp.ts")).mcp(input),
+  },
+  {
     words: "mcp connect",
     positional: ["CLIENT"],
     summary: "Connect claude-code, claude-desktop, cursor, vscode, codex or, by hand, generic to this node",

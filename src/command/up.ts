@@ -38,10 +38,24 @@ export async function up(input: CommandInput): Promise<number> {
 }
 
 async function upDetached({ directory, texts, json, terminal }: CommandInput): Promise<number> {
+  terminal.out(await startBackground({ directory, settings: texts("set"), json }));
+  return 0;
+}
+
+/** Starts a node that goes on without this process, and gives what it says of itself. @throws OperoneError its reason not to start */
+export async function startBackground({
+  directory,
+  settings,
+  json,
+}: {
+  readonly directory: string;
+  readonly settings: readonly string[];
+  readonly json: boolean;
+}): Promise<string> {
   prepareHome(directory);
   const paths = dataPaths(directory);
-  const settings = texts("set").flatMap((setting) => ["--set", setting]);
-  const argv = ["up", "--data", directory, ...settings, ...(json ? ["--json"] : [])];
+  const sets = settings.flatMap((setting) => ["--set", setting]);
+  const argv = ["up", "--data", directory, ...sets, ...(json ? ["--json"] : [])];
   const { startDetached } = await import("../platform/detach.ts");
   const { pid, report } = await startDetached(argv, paths.output, startTimeoutMs);
   if (report === undefined) {
@@ -51,8 +65,7 @@ async function upDetached({ directory, texts, json, terminal }: CommandInput): P
     );
   }
   if (!report.ok) throw new OperoneError(report.code, report.text);
-  terminal.out(report.text);
-  return 0;
+  return report.text;
 }
 
 function startText({ json }: CommandInput, node: RunningNode): string {

@@ -146,5 +146,6 @@ function summaryOf(sharedBy: string, count: number): AuditRecord {
 function isAudited({ operation, call, sentTo }: Admitted): boolean {
   if (sentTo !== undefined) return true;
   if (!operation.audited && call.surface === "mesh") return false;
-  return operation.effect !== "read" || call.caller.kind === "agent" || call.caller.kind === "node";
+  if (operation.effect !== "read" || call.surface === "mcp") return true;
+  return call.caller.kind === "agent" || call.caller.kind === "node";
 }

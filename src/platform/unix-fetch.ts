@@ -1,4 +1,8 @@
 /** HTTP and WebSocket over a Unix socket: Bun's `fetch({ unix })` and its `ws+unix:` URLs. */
+import { rmSync } from "node:fs";
+import { mkdtemp, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { OperoneError } from "../kernel/error.ts";
 
 /** Like `fetch`, but every request goes to this socket; host and port of the URL only name the node. */
@@ -27,6 +31,23 @@ export function unixWebSocket(socketPath: string): (url: string, options: WebSoc
     const { pathname, search } = new URL(url);
     return webSocket(`ws+unix:${socketPath}:${pathname}${search}`, options);
   };
+}
+
+/** For a socket at any path: where Bun's URL cannot say it, through a link at a plain one, until it is released. */
+export async function openUnixWebSocket(
+  socketPath: string,
+  target: string,
+  options: WebSocketOptions,
+): Promise<{ readonly socket: WebSocket; release(): void }> {
+  if (plainPath.test(socketPath))
+    return { socket: webSocket(`ws+unix:${socketPath}:${target}`, options), release: () => {} };
+  const folder = await mkdtemp(join(tmpdir(), "operone-"));
+  const link = join(folder, "s");
+  await symlink(socketPath, link);
+  const release = () => rmSync(folder, { recursive: true, force: true });
+  const socket = webSocket(`ws+unix:${link}:${target}`, options);
+  socket.addEventListener("open", release, { once: true });
+  return { socket, release };
 }
 
 /** A WebSocket that sends headers, which the standard one cannot. */

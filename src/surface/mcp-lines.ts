@@ -1,0 +1,73 @@
+/** Lines of text out of pieces of bytes. */
+import { Buffer } from "node:buffer";
+import { OperoneError } from "../kernel/error.ts";
+
+const lineEnd = 0x0a;
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export class LineBuffer {
+  readonly #lineBytesMax: number;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  /** Of a line that is too long, the rest is passed over. */
+  #skipping = false;
+
+  constructor(lineBytesMax: number) {
+    this.#lineBytesMax = lineBytesMax;
+  }
+
+  /** The lines that end in this piece; in place of one that is too long or no UTF-8 the error that says so. */
+  *add(piece: Uint8Array): Generator<string | OperoneError> {
+    let from = 0;
+    for (let at = piece.indexOf(lineEnd); at >= 0; at = piece.indexOf(lineEnd, from)) {
+      const line = this.#line(piece.subarray(from, at));
+      if (line !== undefined) yield line;
+      from = at + 1;
+    }
+    const rest = piece.subarray(from);
+    if (rest.length === 0 || this.#skipping) return;
+    this.#bytes += rest.length;
+    if (this.#bytes > this.#lineBytesMax) {
+      this.#clear();
+      this.#skipping = true;
+      yield tooLong(this.#lineBytesMax);
+      return;
+    }
+    // The piece belongs to whoever brought it.
+    this.#parts.push(rest.slice());
+  }
+
+  /** What has no line end at the end of all. */
+  *end(): Generator<string | OperoneError> {
+    if (this.#bytes === 0 || this.#skipping) return;
+    const line = this.#line(new Uint8Array());
+    if (line !== undefined) yield line;
+  }
+
+  #line(last: Uint8Array): string | OperoneError | undefined {
+    if (this.#skipping) {
+      this.#skipping = false;
+      return undefined;
+    }
+    const bytes = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
+    this.#clear();
+    if (bytes.length > this.#lineBytesMax) return tooLong(this.#lineBytesMax);
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      return new OperoneError("invalid_input", "A line is not UTF-8, and JSON must be");
+    }
+  }
+
+  #clear(): void {
+    this.#parts = [];
+    this.#bytes = 0;
+  }
+}
+
+function tooLong(lineBytesMax: number): OperoneError {
+  return new OperoneError(
+    "too_large",
+    `A line is longer than ${lineBytesMax} bytes; send less in one message`,
+  );
+}
