@@ -4,7 +4,7 @@ import { OperoneError } from "../../src/kernel/error.ts";
 import type { Place } from "./tree.ts";
 
 /** Of a file that is edited: it is held in memory. */
-const editBytesMax = 4 * 1024 * 1024;
+export const editBytesMax = 4 * 1024 * 1024;
 /** Around each difference. */
 const contextLines = 3;
 /** Lines; the work grows with their square, and it is done on the node's own thread. */
@@ -54,7 +54,7 @@ export async function edited(reading: Place, writing: Place, input: EditInput, s
   return { ...answer, written: true, ...(entry.etag === undefined ? {} : { etag: entry.etag }) };
 }
 
-function differenceOf(path: string, before: string, after: string): string {
+export function differenceOf(path: string, before: string, after: string): string {
   const options = { context: contextLines, maxEditLength: differingMax };
   const patch = structuredPatch(path, path, before, after, undefined, undefined, options);
   if (patch === undefined) return `more than ${differingMax} lines of "${path}" differ\n`;

@@ -43,8 +43,26 @@ function contentOf(given: string | undefined, bytes: AsyncIterable<Uint8Array>):
   })();
 }
 
-const written = (entry: v.InferOutput<typeof EntryShape>) =>
-  lines(`${sizeText(entry.sizeBytes)} in ${visible(entry.path)}`);
+const dryRun = v.optional(
+  v.pipe(
+    v.boolean(),
+    v.description("Only tell the difference, as a unified diff. It takes the right to read the file."),
+  ),
+  false,
+);
+const Written = v.union([
+  EntryShape,
+  v.strictObject({ path: v.string(), diff: v.string(), written: v.literal(false) }),
+]);
+const written = (answer: v.InferOutput<typeof Written>) =>
+  "diff" in answer
+    ? { stdout: answer.diff }
+    : lines(`${sizeText(answer.sizeBytes)} in ${visible(answer.path)}`);
+/** Whoever sees the difference has read what is there. */
+const writeScope = (input: { readonly path: string; readonly dryRun: boolean }) => [
+  ...(input.dryRun ? [readRequest(input.path)] : []),
+  writeRequest(input.path),
+];
 
 const modifiedMs = v.optional(
   v.pipe(
@@ -72,6 +90,7 @@ const write = op({
       "any",
     ),
     ifMatch,
+    dryRun,
     parents,
     permissions: v.optional(
       v.pipe(
@@ -86,11 +105,18 @@ const write = op({
     ),
     modifiedMs,
   }),
-  output: EntryShape,
+  output: Written,
   deadlineMs: hourMs,
+  scope: writeScope,
   cli: { positional: ["path"], paths: ["path"], render: written },
   async run(fs, input, context) {
     const place = await fs.writing(context, input.path);
+    if (input.dryRun) {
+      const { previewed } = await import("./previewing.ts");
+      const reading = await fs.reading(context, input.path);
+      const content = contentOf(input.text, context.bytes);
+      return previewed(reading, content, { ...input, append: false }, context.signal);
+    }
     const { makeParents } = await import("./directories.ts");
     if (input.parents) await makeParents(place);
     const { mode, ifMatch, permissions, modifiedMs } = input;
@@ -120,14 +146,21 @@ const append = op({
       ),
     ),
     modifiedMs,
+    dryRun,
   }),
-  output: EntryShape,
+  output: Written,
   deadlineMs: hourMs,
+  scope: writeScope,
   cli: { positional: ["path"], paths: ["path"], render: written },
   async run(fs, input, context) {
     const place = await fs.writing(context, input.path);
-    const { ifMatch, partial, modifiedMs } = input;
     const content = contentOf(input.text, context.bytes);
+    if (input.dryRun) {
+      const { previewed } = await import("./previewing.ts");
+      const reading = await fs.reading(context, input.path);
+      return previewed(reading, content, { ...input, mode: "any", append: true }, context.signal);
+    }
+    const { ifMatch, partial, modifiedMs } = input;
     const entry = await place.backend.append(place.access, place.path, content, {
       ...(ifMatch === undefined ? {} : { ifMatch }),
       ...(partial === undefined ? {} : { partial }),
