@@ -50,7 +50,8 @@ export interface Recorder {
   denial(admitted: Admitted, inputDigest: string): void;
   /**
    * Counts the call once, however many ways lead to its end, and audits its outcome if it had begun to run and
-   * wrote, or came from an agent or another node. Resolves when the record is on disk; never rejects.
+   * wrote, or came from an agent or another node. Resolves when the record is on disk, for a read when it is on its
+   * way there; never rejects.
    */
   finish(admitted: Admitted, failure: OperoneError | undefined): Promise<void>;
 }
@@ -111,7 +112,9 @@ export function createRecorder({ clock, log, journal }: RecorderPorts, counts: S
       if (!admitted.run.begun || !isAudited(admitted)) return;
       if (admitted.operation.effect === "read" && !hasRecord(admitted)) return;
       const record = { ...base(admitted), inputDigest: admitted.digest(), kind: "outcome", code } as const;
-      await write(record).catch(() => {});
+      const written = write(record).catch(() => {});
+      // A read has changed nothing: its record goes to the disk beside its answer, and not before it.
+      if (admitted.operation.effect !== "read") await written;
     },
   };
 }
