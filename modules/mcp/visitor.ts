@@ -9,7 +9,7 @@ import type { McpIdentity } from "../../src/surface/mcp-session.ts";
 import { type Agents, roles } from "../access/contract.ts";
 import type { RouteVisit } from "../http/contract.ts";
 
-export const agentHeader = "operone-agent";
+const agentHeader = "operone-agent";
 
 /** Of an agent that the owner has not named: a record of this name, if there is one, says what it may do. */
 const namelessAgent = "default";

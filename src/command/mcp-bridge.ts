@@ -9,8 +9,12 @@ const frameBytesMax = 512 * 1024;
 const bufferedBytesMax = 4 * 1024 * 1024;
 /** A WebSocket has no event for "sent", so it is asked this often. */
 const bufferedPollMs = 5;
-/** A WebSocket cannot be paused, so a program that reads nothing for so long is given up. */
-const unwrittenBytesMax = 64 * 1024 * 1024;
+export interface BridgeLimits {
+  /** A WebSocket cannot be paused, so a program that reads nothing of so much is given up. */
+  readonly unwrittenBytesMax: number;
+}
+
+const bridgeLimits: BridgeLimits = { unwrittenBytesMax: 64 * 1024 * 1024 };
 
 export interface BridgeStreams {
   readonly input: AsyncIterable<Uint8Array>;
@@ -27,7 +31,11 @@ export interface BridgeStreams {
  *
  * @throws OperoneError the node's reason to end it, `unavailable` when the node is gone
  */
-export async function bridge(socket: WebSocket, streams: BridgeStreams): Promise<void> {
+export async function bridge(
+  socket: WebSocket,
+  streams: BridgeStreams,
+  { unwrittenBytesMax }: BridgeLimits = bridgeLimits,
+): Promise<void> {
   socket.binaryType = "arraybuffer";
   const over = Promise.withResolvers<void>();
   let reason: OperoneError | undefined;

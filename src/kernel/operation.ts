@@ -135,6 +135,25 @@ export interface CliHints {
   readonly failureExit?: number;
 }
 
+/** A piece of what an agent is told. */
+export type AgentContent =
+  | { readonly type: "text"; readonly text: string }
+  /** Something to be seen or heard; data in base64, of an IANA media type that begins with the type's own word. */
+  | { readonly type: "image" | "audio"; readonly data: string; readonly mediaType: string }
+  /** Something that has an address of its own. */
+  | {
+      readonly type: "resource";
+      readonly uri: string;
+      readonly mediaType: string;
+      readonly text: string;
+    };
+
+/** Hints for agents. All are optional: a verb without them is a good tool already. */
+export interface McpHints {
+  /** What an agent is told of a value, or an item, instead of the text that a person would see. */
+  content?(value: unknown): readonly AgentContent[];
+}
+
 /** A call that works, executed by a test. `output` compares as a subset: its keys must be there and equal. */
 export interface Example {
   readonly input: Readonly<Record<string, unknown>>;
@@ -170,6 +189,7 @@ export interface Operation<S = unknown> {
   /** False for a read that nodes ask of each other all the time and that tells nothing worth a record. */
   readonly audited: boolean;
   readonly cli: CliHints;
+  readonly mcp: McpHints;
   readonly examples: readonly Example[];
   /** The concrete rights that this input asks for. Default: `needs` without a request. */
   scope(input: unknown, rights: Rights): Awaitable<readonly ScopeRequest[]>;
@@ -216,6 +236,7 @@ interface Definition<
       resized(columns: number, rows: number): v.InferInput<M>;
     };
   };
+  readonly mcp?: { content?(value: v.InferOutput<O>): readonly AgentContent[] };
   readonly examples?: readonly Example[];
   scope?(input: v.InferOutput<I>, rights: Rights): Awaitable<readonly ScopeRequest[]>;
   preview?(input: v.InferOutput<I>): unknown;
@@ -260,6 +281,7 @@ export function operationsOf<S>(module: string) {
       deadlineMs: definition.deadlineMs ?? (gives === "value" ? deadlineMsDefault : 0),
       audited: definition.audited ?? true,
       cli: (definition.cli ?? {}) as CliHints,
+      mcp: (definition.mcp ?? {}) as McpHints,
       examples: definition.examples ?? [],
       scope: definition.scope ?? (() => needs.map((permission) => ({ permission }))),
       preview: definition.preview ?? ((input) => input),

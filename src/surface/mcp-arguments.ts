@@ -63,9 +63,14 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
  * An agent's words turned into the operation's. A name that the tool does not have but the operation has is taken as it
  * is: get_tool_details told of it.
  *
- * @throws OperoneError `invalid_input` for a name that is given twice in two spellings
+ * @throws OperoneError `invalid_input` for what is missing, or given twice in two spellings
  */
 export function frontInput(tool: FrontTool, given: Given): Given {
+  const missing = Object.entries(tool.arguments).find(
+    ([name, { required, key }]) => required === true && given[name] === undefined && given[key] === undefined,
+  );
+  if (missing !== undefined)
+    throw new OperoneError("invalid_input", `"${tool.name}" needs "${missing[0]}", and was not given it`);
   const input: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     const argument = Object.hasOwn(tool.arguments, name) ? tool.arguments[name] : undefined;

@@ -127,7 +127,7 @@ class Tools {
   async callNamed(given: Given, context: ServerContext): Promise<CallToolResult> {
     const name = words(given, "call_tool", "name");
     const inner = given.arguments ?? {};
-    if (!v.is(v.record(v.string(), v.unknown()), inner)) {
+    if (Array.isArray(inner) || !v.is(v.record(v.string(), v.unknown()), inner)) {
       throw new OperoneError("invalid_input", `The arguments for "${name}" must be an object; {} for none`);
     }
     if (metaTools.some((tool) => tool.name === name)) {

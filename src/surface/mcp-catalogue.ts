@@ -36,9 +36,9 @@ export interface FoundTool {
 /** Of a whole call; tools that an agent can look up but that are in no list. */
 const foundMax = 12;
 
-/** Names of tools have letters, digits, "_" and "-" alone: every model takes these. */
-export function toolNameOf({ id }: Operation): string {
-  return id.replace(".", "_");
+/** Names of tools have letters, digits and "_" alone: every model takes these. */
+function toolNameOf({ id }: Operation): string {
+  return id.replaceAll(/[.-]/g, "_");
 }
 
 export class UnknownTool extends OperoneError {
@@ -168,7 +168,7 @@ export function shownTool(operation: Operation): ShownTool {
  * The protocol's hints, as the effect says. Whoever asks a person only about what destroys must ask about a write too:
  * it may write over something.
  */
-export function annotationsOf({ effect, module }: Operation): Required<Annotations> {
+function annotationsOf({ effect, module }: Operation): Required<Annotations> {
   return {
     readOnlyHint: effect === "read",
     destructiveHint: effect !== "read",

@@ -69,8 +69,6 @@ export const frontTools: readonly FrontTool[] = [
     operation: "fs.search",
     description: "Search in files with a regular expression",
     arguments: { pattern: { key: "pattern" }, path, glob: { key: "glob", listed: true } },
-    note: ({ summary }) =>
-      isRecord(summary) && summary.limited === true ? "There are more matches" : undefined,
   },
   {
     name: "run_command",

@@ -33,5 +33,5 @@ export const mcpLimits: McpLimits = {
   itemsMax: 1_000,
   answerBytesMax: 256 * 1024,
   lastItemsMax: 16,
-  progressEveryMs: 100,
+  progressEveryMs: 25,
 };

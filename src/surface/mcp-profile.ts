@@ -16,8 +16,6 @@ export interface McpProfile {
   readonly readOnly: boolean;
 }
 
-export const wholeProfile: McpProfile = { tools: [], deny: [], readOnly: false };
-
 /** What people call the modules that are not called so. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   files: ["fs"],
@@ -28,7 +26,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 function patternsOf(word: string): readonly string[] {
   const named = Object.hasOwn(groups, word) ? groups[word] : undefined;
   if (named !== undefined) return named.map((module) => `${module}.*`);
-  if (/[._]/.test(word)) return [word.replace("_", ".")];
+  if (/[._]/.test(word)) return [word.replace(/[._]/, ".").replaceAll("_", "-")];
   return [`${word}.*`];
 }
 

@@ -4,7 +4,7 @@ import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/server"
 import { ByteText } from "../kernel/byte-text.ts";
 import type { Answer } from "../kernel/call.ts";
 import { errorBody, errorFromBody, OperoneError } from "../kernel/error.ts";
-import type { BytesAnswer, Operation } from "../kernel/operation.ts";
+import type { AgentContent, BytesAnswer, Operation } from "../kernel/operation.ts";
 import type { FrontTool } from "./mcp-front.ts";
 import type { McpLimits } from "./mcp-limits.ts";
 import { isObject, schemaOut } from "./mcp-schema.ts";
@@ -39,11 +39,22 @@ export function errorResult(error: unknown, callId?: string): CallToolResult {
   };
 }
 
+/** As the protocol writes it. */
+function contentBlock(content: AgentContent): ContentBlock {
+  if (content.type === "text") return content;
+  const { type, mediaType: mimeType } = content;
+  if (type !== "resource") return { type, data: content.data, mimeType };
+  return { type, resource: { uri: content.uri, mimeType, text: content.text } };
+}
+
 function valueResult(to: ToolAnswer, value: unknown): CallToolResult {
   const { operation, front } = to;
+  const told = operation.mcp.content?.(value);
+  if (told !== undefined) return { content: told.map(contentBlock) };
   const output = operation.cli.render?.(value);
-  const text =
-    output === undefined ? renderValue(value, plainText) : `${textOf(output.stdout)}${textOf(output.stderr)}`;
+  // Beside the text, a person at a terminal is told options of the command line.
+  const aside = front?.note === undefined ? textOf(output?.stderr) : "";
+  const text = output === undefined ? renderValue(value, plainText) : `${textOf(output.stdout)}${aside}`;
   const note = isRecord(value) ? front?.note?.(value) : undefined;
   const content = textContent(to, noted(text, note));
   if (front !== undefined) return { content };

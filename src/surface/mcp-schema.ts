@@ -61,9 +61,9 @@ export function inputSchemaOf(operation: Operation): ToolSchema {
   };
 }
 
-/** Undefined where bytes come out: they are no JSON. */
+/** Undefined where what comes out is not JSON alone. */
 export function outputSchemaOf(operation: Operation): ToolSchema | undefined {
-  if (operation.gives === "bytes") return undefined;
+  if (operation.gives === "bytes" || operation.mcp.content !== undefined) return undefined;
   const one = schemaOut(operation);
   // Inside of another schema "#" would mean that one: an id makes it a resource with a root of its own.
   const output = "$defs" in one ? { $id: `urn:operone:schema:${operation.id}:output`, ...one } : one;
@@ -87,8 +87,10 @@ function objectOf(properties: Json, required: readonly string[]): Json {
   return { type: "object", properties, required };
 }
 
+/** Also for one of several objects. */
 export function isObject(schema: Json): boolean {
-  return schema.type === "object";
+  if (schema.type === "object") return true;
+  return Array.isArray(schema.anyOf) && schema.anyOf.every((one) => isRecord(one) && isObject(one));
 }
 
 /** Of a front tool: no descriptions, no limits; who gets them wrong is told what is right. */

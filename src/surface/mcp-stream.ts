@@ -18,7 +18,7 @@ import { type McpPart, mcpServer } from "./mcp.ts";
 import { LineBuffer } from "./mcp-lines.ts";
 import type { McpSession } from "./mcp-session.ts";
 
-export const endFrame = "end";
+const endFrame = "end";
 
 export interface McpStreamOptions {
   /** @param signal aborted when the connection ends */

