@@ -36,6 +36,9 @@ type Entry = Omit<ChainEntry, "seq">;
 /** Records up to this sequence, or from before this time, may go. */
 type PruneGoal = Pick<ChainEntry, "seq" | "atMs">;
 
+/** Real time, because the disk is real: a record of what only reads waits for others this long. */
+const readsMs = 20;
+
 interface Waiting {
   readonly entry: Entry;
   resolve(): void;
@@ -51,6 +54,9 @@ export class Audit implements Journal {
   #pruning = false;
   #closed = false;
   #stopTimer = () => {};
+  /** Whether this turn of the event loop ends with a commit. */
+  #soon = false;
+  #readsLater: ReturnType<typeof setTimeout> | undefined;
 
   constructor(use: AuditInput) {
     this.#use = use;
@@ -149,14 +155,23 @@ export class Audit implements Journal {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject });
-      // All that this turn of the event loop brings goes into one commit.
-      if (this.#waiting.length === 1) setImmediate(() => this.#flush());
+      // Of reads many go into one commit: nobody waits for it. Of all else, what this turn of the event loop brings.
+      if (entry.effect === "read") this.#readsLater ??= setTimeout(() => this.#flush(), readsMs);
+      else if (!this.#soon) this.#flushSoon();
       // Writing here and now is the back-pressure: nobody can queue faster than the disk takes.
       if (this.#waiting.length >= limits.auditBatchMax) this.#flush();
     });
   }
 
+  #flushSoon(): void {
+    this.#soon = true;
+    setImmediate(() => this.#flush());
+  }
+
   #flush(): void {
+    clearTimeout(this.#readsLater);
+    this.#readsLater = undefined;
+    this.#soon = false;
     const waiting = this.#waiting.splice(0);
     if (waiting.length === 0) return;
     try {

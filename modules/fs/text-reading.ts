@@ -17,10 +17,11 @@ export interface ReadInput {
 
 export async function textOf(place: Place, input: ReadInput, signal: AbortSignal) {
   await using file = await place.backend.open(place.access, place.path);
-  const detected = await encodingOf(file, input.encoding, place.shown(place.path), signal);
+  const sample = await beginningOf(file, signal);
+  const detected = encodingOf(sample, input.encoding, place.shown(place.path));
   const window =
     input.tail === undefined
-      ? await linesFrom(file, detected, input.fromLine, input.lines, signal)
+      ? await linesFrom(wholeOf(file, sample), detected, input.fromLine, input.lines, signal)
       : await lastLines(file, detected, input.tail, signal);
   const { etag, sizeBytes } = file.entry;
   return {
@@ -33,13 +34,7 @@ export async function textOf(place: Place, input: ReadInput, signal: AbortSignal
 }
 
 /** @throws OperoneError `unsupported_media` for what is no text */
-async function encodingOf(
-  file: OpenFile,
-  asked: Encoding | undefined,
-  shown: string,
-  signal: AbortSignal,
-): Promise<Detected> {
-  const sample = await beginningOf(file, signal);
+function encodingOf(sample: Uint8Array, asked: Encoding | undefined, shown: string): Detected {
   const detected = detectEncoding(sample, sample.length < sampleBytes);
   if (asked !== undefined)
     return { encoding: asked, markBytes: detected?.encoding === asked ? detected.markBytes : 0 };
@@ -54,6 +49,17 @@ async function beginningOf(file: OpenFile, signal: AbortSignal): Promise<Uint8Ar
   const parts: Uint8Array[] = [];
   for await (const chunk of file.read(signal, { start: 0, end: sampleBytes })) parts.push(chunk);
   return Buffer.concat(parts);
+}
+
+/** A file that the sample has all of is not read again. */
+function wholeOf(file: OpenFile, sample: Uint8Array): Pick<OpenFile, "entry" | "read"> {
+  if (sample.length === 0 || sample.length !== file.entry.sizeBytes) return file;
+  return {
+    entry: file.entry,
+    async *read(_signal, { start, end } = { start: 0, end: sample.length }) {
+      if (start < sample.length) yield sample.subarray(start, end);
+    },
+  };
 }
 
 interface Window {
@@ -71,7 +77,7 @@ interface Window {
 
 /** Reads on from the beginning until the lines are there; of those before them nothing is kept. */
 async function linesFrom(
-  file: OpenFile,
+  file: Pick<OpenFile, "entry" | "read">,
   { encoding, markBytes }: Detected,
   fromLine: number,
   count: number,

@@ -12,7 +12,10 @@ export function openFile(file: FileHandle, entry: Entry, facts: BigIntStats): Op
   return {
     entry,
     read: (signal, range) => chunksOf(file, entry, facts, signal, range),
-    [Symbol.asyncDispose]: () => file.close(),
+    // Nothing was written through it, so there is nothing to wait for.
+    async [Symbol.asyncDispose]() {
+      void file.close().catch(() => {});
+    },
   };
 }
 

@@ -6,7 +6,7 @@
  * that was looked at before and is looked at again after: a change in between is noticed, and not always prevented.
  */
 import type { Buffer } from "node:buffer";
-import { type BigIntStats, constants } from "node:fs";
+import { type BigIntStats, constants, readlinkSync } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink, realpath, statfs } from "node:fs/promises";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import { isNameText, systemName, textOfName } from "../name-text.ts";
@@ -40,13 +40,17 @@ async function holdDescriptor(path: SystemPath): Promise<HeldPlace> {
   try {
     const own = `/proc/self/fd/${handle.fd}`;
     const facts = await handle.stat({ bigint: true });
-    const text = facts.nlink === 0n ? undefined : await linkText(own);
+    // What the kernel holds in memory, whatever disk it is of: no thread is worth being asked for it.
+    const text = facts.nlink === 0n ? undefined : textOfName(readlinkSync(own, { encoding: "buffer" }));
     return {
       facts,
       real: text,
       path: own,
       child: (name) => childOf(own, name),
-      [Symbol.asyncDispose]: () => handle.close(),
+      // Nothing was read or written through it, so there is nothing to wait for.
+      async [Symbol.asyncDispose]() {
+        void handle.close().catch(() => {});
+      },
     };
   } catch (error) {
     await handle.close();
@@ -81,9 +85,10 @@ export async function linkText(path: SystemPath): Promise<string> {
 /** Opens a regular file that is held, for reading. @throws OperoneError `conflict` for anything else */
 export async function openHeld(place: HeldPlace, shown: string): Promise<FileHandle> {
   assertFile(place.facts, shown);
-  // Through /proc the link itself is followed, and leads to nothing but what is held.
-  const noFollow = process.platform === "linux" ? 0 : constants.O_NOFOLLOW;
-  const file = await open(place.path, constants.O_RDONLY | constants.O_NONBLOCK | noFollow);
+  const reading = constants.O_RDONLY | constants.O_NONBLOCK;
+  // Through /proc the link itself is followed, and leads to nothing but what is held: there is nothing to compare.
+  if (process.platform === "linux") return await open(place.path, reading);
+  const file = await open(place.path, reading | constants.O_NOFOLLOW);
   const facts = await file.stat({ bigint: true });
   if (facts.ino === place.facts.ino && facts.dev === place.facts.dev) return file;
   await file.close();
