@@ -17,6 +17,7 @@ import { mcpServer } from "../../src/surface/mcp.ts";
 import { mcpLimits } from "../../src/surface/mcp-limits.ts";
 import { assertKnown, type McpProfile, profileFromQuery } from "../../src/surface/mcp-profile.ts";
 import { type McpSession, mcpSession } from "../../src/surface/mcp-session.ts";
+import { joined } from "../../src/surface/mcp-signal.ts";
 import { mcpStream, refusedStream } from "../../src/surface/mcp-stream.ts";
 import type { RouteVisit } from "../http/contract.ts";
 import { passedOn } from "./passing.ts";
@@ -29,8 +30,6 @@ export interface EndpointOptions {
   readonly config: McpConfig;
   readonly use: McpUse;
   readonly state: McpState;
-  /** Aborted when the node stops. */
-  readonly signal: AbortSignal;
 }
 
 /** A request of an agent, and which tools it asks for. */
@@ -45,6 +44,7 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #sessions: Sessions;
   readonly #modern: McpHttpHandler;
+  readonly #closing = new AbortController();
   /** How the SDK's factory finds the request that it makes a server for. */
   readonly #asked = new WeakMap<AuthInfo, AgentRequest>();
 
@@ -103,10 +103,19 @@ export class Endpoint {
       );
     }
     const forget = state.add({ agent: asked.visitor.agent, by: "stdio", sinceMs: use.clock.nowMs() });
-    return mcpStream({ session: (ended) => this.#session(asked, ended), signal, ended: forget });
+    const end = joined([signal, this.#closing.signal]);
+    return mcpStream({
+      session: (ended) => this.#session(asked, ended),
+      signal: end.signal,
+      ended() {
+        end.release();
+        forget();
+      },
+    });
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(new OperoneError("unavailable", "The node is stopping; start again when it is back"));
     await Promise.all([this.#modern.close(), this.#sessions.close()]);
   }
 

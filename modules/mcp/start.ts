@@ -37,7 +37,7 @@ export function startMcp({ config, use, scope }: McpInput): Started<Record<never
   let opened: ReturnType<typeof open> | undefined;
   const open = async () => {
     const { Endpoint } = await import("./endpoint.ts");
-    return new Endpoint({ config, use, state, signal: scope.signal });
+    return new Endpoint({ config, use, state });
   };
   const endpoint = () => {
     opened ??= open();

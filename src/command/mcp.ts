@@ -2,7 +2,7 @@
 import { OperoneError } from "../kernel/error.ts";
 import { type DataPaths, dataPaths } from "../platform/paths.ts";
 import { socketAnswers } from "../platform/probe.ts";
-import { standardStreams } from "../platform/standard-streams.ts";
+import { type StandardStreams, standardStreams } from "../platform/standard-streams.ts";
 import { openUnixWebSocket } from "../platform/unix-fetch.ts";
 import type { CommandInput } from "./command.ts";
 import { bridge } from "./mcp-bridge.ts";
@@ -10,7 +10,11 @@ import { startBackground } from "./up.ts";
 
 const probeTimeoutMs = 1_000;
 
-export async function mcp(input: CommandInput): Promise<number> {
+/** @param streams of this process, unless a test brings its own */
+export async function mcp(
+  input: CommandInput,
+  streams: () => StandardStreams = standardStreams,
+): Promise<number> {
   const paths = dataPaths(input.directory);
   if (!(await socketAnswers(paths.socket, probeTimeoutMs))) await start(input, paths);
   const agent = input.text("as");
@@ -18,12 +22,12 @@ export async function mcp(input: CommandInput): Promise<number> {
     protocols: [],
     headers: agent === undefined ? {} : { "operone-agent": agent },
   });
-  const streams = standardStreams();
+  const own = streams();
   try {
-    await bridge(opened.socket, streams);
+    await bridge(opened.socket, own);
     return 0;
   } finally {
-    streams.end();
+    own.end();
     opened.release();
   }
 }

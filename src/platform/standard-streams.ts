@@ -1,5 +1,5 @@
 /** stdin and stdout of this process for a protocol: no encoding, no terminal. */
-import { once } from "node:events";
+import type { Writable } from "node:stream";
 
 export interface StandardStreams {
   readonly input: AsyncIterable<Uint8Array>;
@@ -11,16 +11,32 @@ export interface StandardStreams {
   end(): void;
 }
 
-export function standardStreams(): StandardStreams {
+export function standardStreams(
+  stdin: () => ReadableStream<Uint8Array> = () => Bun.stdin.stream(),
+  stdout: Writable = process.stdout,
+): StandardStreams {
   // A reader that is gone ends the program through stdin; here it is no error of its own.
-  process.stdout.on("error", () => {});
+  stdout.on("error", () => {});
+  // Quicker than process.stdin, by a tenth of a whole call.
+  const reader = stdin().getReader();
   return {
-    input: process.stdin as AsyncIterable<Uint8Array>,
-    write: (text) => process.stdout.write(text),
-    unwrittenBytes: () => process.stdout.writableLength,
-    end: () => process.stdin.destroy(),
+    input: chunksOf(reader),
+    write: (text) => stdout.write(text),
+    unwrittenBytes: () => stdout.writableLength,
+    end: () => void reader.cancel().catch(() => {}),
     async flushed() {
-      if (process.stdout.writableLength > 0 && !process.stdout.destroyed) await once(process.stdout, "drain");
+      if (stdout.writableLength > 0 && !stdout.destroyed)
+        await new Promise<void>((resolve) => stdout.once("drain", () => resolve()));
     },
   };
+}
+
+async function* chunksOf(reader: {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+}): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    if (value !== undefined) yield value;
+  }
 }

@@ -14,7 +14,7 @@ import { OperoneError } from "../kernel/error.ts";
 import type { Operation, Progress } from "../kernel/operation.ts";
 import { selectsMany } from "../kernel/selector.ts";
 import { frontInput, toolInput } from "./mcp-arguments.ts";
-import { Catalogue, type ShownTool, shownTool, UnknownTool } from "./mcp-catalogue.ts";
+import { type Catalogue, catalogueOf, type ShownTool, shownTool, UnknownTool } from "./mcp-catalogue.ts";
 import { errorResult, toolResult } from "./mcp-result.ts";
 import type { Json } from "./mcp-schema.ts";
 import type { McpIdentity, McpSession } from "./mcp-session.ts";
@@ -83,7 +83,7 @@ class Tools {
   constructor(session: McpSession) {
     this.#session = session;
     const { view, profiles } = session;
-    this.#catalogue = new Catalogue({ table: view.table, profiles });
+    this.#catalogue = catalogueOf({ table: view.table, profiles });
   }
 
   async list(): Promise<ShownTool[]> {

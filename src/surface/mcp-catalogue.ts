@@ -56,6 +56,25 @@ export interface CatalogueOptions {
   readonly profiles: readonly McpProfile[];
 }
 
+/** Of each table, by the profiles; a node has one table, and its agents few profiles. */
+const made = new WeakMap<OperationTable, Map<string, Catalogue>>();
+const madeMax = 64;
+
+/** One that is made once: to make it anew for each request would cost more than a short call. */
+export function catalogueOf(options: CatalogueOptions): Catalogue {
+  const { table, profiles } = options;
+  const key = JSON.stringify(profiles.map(({ tools, deny, readOnly }) => [tools, deny, readOnly]));
+  const known = made.get(table) ?? new Map<string, Catalogue>();
+  made.set(table, known);
+  const found = known.get(key) ?? new Catalogue(options);
+  // The one that is used is the newest; the oldest goes.
+  known.delete(key);
+  known.set(key, found);
+  const [oldest] = known.keys();
+  if (known.size > madeMax && oldest !== undefined) known.delete(oldest);
+  return found;
+}
+
 export class Catalogue {
   readonly #byName: ReadonlyMap<string, FoundTool>;
 
