@@ -21,6 +21,7 @@ const documents = [
   "docs/files.md",
   "docs/guide.md",
   "docs/http.md",
+  "docs/mcp.md",
   "docs/mesh.md",
 ];
 

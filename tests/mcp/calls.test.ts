@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { suiteModule } from "./conformance/suite-module.ts";
 import { type Connection, connect, textOf } from "./connection.ts";
 import { type McpNode, mcpNode } from "./mcp-node.ts";
 
@@ -83,6 +84,51 @@ describe("an agent", () => {
     expect(textOf(here)).toBe("hello\n");
     const nowhere = await agent.call("read_text_file", { path: file("a.txt"), node: "there" });
     expect(nowhere.isError).toBe(true);
+  });
+});
+
+describe("a command", () => {
+  // Confined ones need the sandbox; tests/binary has them.
+  const profile = "unconfined";
+
+  test("gives its output and how it ended", async () => {
+    const command = "echo out; echo err >&2; exit 3";
+    const text = textOf(await agent.call("run_command", { command, profile }));
+    expect([text.includes("out\n"), text.includes("err\n"), text.endsWith("[Exit code 3]")]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(textOf(await agent.call("run_command", { command: "true", profile }))).toBe(
+      "Done, without output",
+    );
+  });
+
+  test("goes on as a session, which is read and typed into", async () => {
+    const started = textOf(
+      await agent.call("start_process", { command: "echo hi; read x; echo got $x", profile }),
+    );
+    const session = /Session (\w+);/.exec(started)?.[1] ?? "";
+    const first = textOf(await agent.call("read_process_output", { session, waitMs: 10_000 }));
+    expect(first).toMatch(/^hi\n\[Still running; go on from cursor 3\]$/);
+    await agent.call("interact_with_process", { session, input: "me\n" });
+    await agent.call("shell_wait", { session });
+    expect(textOf(await agent.call("read_process_output", { session, cursor: 3 }))).toBe(
+      "got me\n[Ended: 0]",
+    );
+    await agent.call("shell_remove", { session });
+  });
+});
+
+describe("what an operation tells agents", () => {
+  test("is text, images, sounds and resources, as it says", async () => {
+    await using other = await mcpNode({}, [suiteModule]);
+    await other.agent("bot");
+    await using connection = await connect(other.socket, { as: "bot" });
+    const types = async (name: string) =>
+      ((await connection.call(name)).content as readonly { readonly type: string }[]).map(({ type }) => type);
+    expect(await types("test_multiple_content_types")).toEqual(["text", "image", "resource"]);
+    expect(await types("test_audio_content")).toEqual(["audio"]);
   });
 });
 

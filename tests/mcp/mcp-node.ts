@@ -64,7 +64,7 @@ export async function mcpNode(
   const random = systemRandom();
   const log = simulatedLog();
   const files = diskFiles();
-  const probed: Probed = { started: 0, ended: 0, reached: [] };
+  const probed: Probed = { started: 0, ended: 0, bytes: 0, reached: [] };
   const names = await nodeNames({ files, path: join(data, "name"), configured: "here", hostName: "here" });
   const kernel = await boot({
     modules: [access, fs, http, mcp, nodeModule, probeModule(probed), shell, ...more],

@@ -77,17 +77,19 @@ export class BridgeTransport<M extends Message> {
   onmessage?: (message: M) => void;
   readonly #socketPath: string;
   readonly #as: string;
+  readonly #query: string;
   readonly #pipes = piped();
 
-  constructor(socketPath: string, as: string) {
+  constructor(socketPath: string, as: string, query = "") {
     this.#socketPath = socketPath;
     this.#as = as;
+    this.#query = query;
   }
 
   async start(): Promise<void> {
     this.#pipes.onOutput((text) => this.onmessage?.(JSON.parse(text) as M));
     const options = { protocols: [], headers: { "operone-agent": this.#as } };
-    const { socket } = await openUnixWebSocket(this.#socketPath, "/mcp", options);
+    const { socket } = await openUnixWebSocket(this.#socketPath, `/mcp${this.#query}`, options);
     bridge(socket, this.#pipes.streams).then(
       () => this.onclose?.(),
       (error: Error) => {

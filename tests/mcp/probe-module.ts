@@ -7,6 +7,8 @@ export interface Probed {
   started: number;
   /** Calls whose signal was aborted while they ran. */
   ended: number;
+  /** Of the texts that it gave. */
+  bytes: number;
   /** Inputs of what must not be reached. */
   readonly reached: string[];
 }
@@ -49,7 +51,10 @@ const big = op({
   effect: "read",
   input: v.strictObject({ length: v.pipe(v.number(), v.description("Characters")) }),
   output: v.strictObject({ text: v.string() }),
-  run: (_state, { length }) => ({ text: "x".repeat(length) }),
+  run(state, { length }) {
+    state.bytes += length;
+    return { text: "x".repeat(length) };
+  },
 });
 const items = op({
   ...base,

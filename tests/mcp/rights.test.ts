@@ -159,6 +159,16 @@ describe("a token", () => {
   });
 });
 
+describe("one program too many", () => {
+  test("is refused, and says so", async () => {
+    await using full = await mcpNode({ connectionsMax: 1 });
+    await using _first = await connect(full.socket);
+    const second = await connect(full.socket, { initialize: false });
+    expect(await second.closed).toBe(1008);
+    expect(JSON.stringify(second.goodbyes)).toContain("raise mcp.connectionsMax");
+  });
+});
+
 describe("an agent that there is not", () => {
   test("is refused with how to make it", async () => {
     const agent = await connect(node.socket, { as: "nobody", initialize: false });
