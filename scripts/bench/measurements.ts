@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { documents } from "./documents.ts";
 import { fileMeasurements } from "./files.ts";
+import { mcpMeasurements } from "./mcp.ts";
 import { meshMeasurements } from "./mesh.ts";
 import { output } from "./output.ts";
 import { compare, median, type Row } from "./rounds.ts";
@@ -230,6 +231,7 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...sessionMeasurements,
   store,
   ...fileMeasurements,
+  ...mcpMeasurements,
   ...meshMeasurements,
   watch,
 };
