@@ -35,7 +35,7 @@ const agentAdd = op({
   needs,
   input: v.strictObject({
     name: v.pipe(TokenName, v.description("Unique among live tokens and agents")),
-    workspaces: v.optional(
+    workspace: v.optional(
       v.pipe(
         v.array(WorkspacePath),
         v.maxLength(limits.workspacesMax),
@@ -67,10 +67,10 @@ const agentAdd = op({
   output: CreatedAgent,
   errors: ["conflict", "limited", "precondition_failed", "too_large"],
   cli: { positional: ["name"], alias: ["agent add"], render: renderCreatedAgent },
-  async run(access, { workspaces, grant, ask, deny, defaults, expiresIn, ...rest }) {
+  async run(access, { workspace, grant, ask, deny, defaults, expiresIn, ...rest }) {
     const { tokens, permissions } = await access;
     const explicit = draftsFromTexts({ grant, ask, deny });
-    const usual = defaults ? usualRights(workspaces, explicit, permissions) : [];
+    const usual = defaults ? usualRights(workspace, explicit, permissions) : [];
     const { token, ...made } = tokens.create({
       ...rest,
       grants: [...usual, ...explicit],

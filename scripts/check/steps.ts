@@ -50,7 +50,7 @@ const unit: Step = {
       `--coverage-dir=${join(place.scratch, "coverage")}`,
     ];
     const argv = [bun, "test", "--only-failures", testTimeout, ...lcov];
-    const { code, output } = await run(place, argv, 8 * minuteMs);
+    const { code, output } = await run(place, argv, 15 * minuteMs);
     return { ...bunCounts(output, code), output };
   },
 };
@@ -101,7 +101,7 @@ async function testFiles(
   if (possible.length === 0) return { ...left, output: "", skips };
   // bunfig.toml keeps these files out of a plain `bun test`; naming no pattern that matches lets them in.
   const argv = [bun, "test", "--only-failures", testTimeout, "--path-ignore-patterns=none", ...possible];
-  const { code, output } = await run(place, argv, 8 * minuteMs);
+  const { code, output } = await run(place, argv, 15 * minuteMs);
   return { ...sum([bunCounts(output, code), left]), output, skips };
 }
 

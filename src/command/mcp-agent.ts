@@ -13,7 +13,7 @@ const Listeners = v.object({
 /** What `access.agent-add` takes beside the name. */
 export interface AgentWish {
   readonly name: string;
-  readonly workspaces: readonly string[];
+  readonly workspace: readonly string[];
   readonly grant: readonly string[];
   readonly ask: readonly string[];
   readonly deny: readonly string[];
@@ -71,7 +71,7 @@ export async function httpAddress(client: OperationClient): Promise<string> {
 }
 
 /** What a new agent will be able to do, for the person who says yes. */
-export function rightsText({ workspaces, grant, ask, deny, nodes }: AgentWish): readonly string[] {
+export function rightsText({ workspace, grant, ask, deny, nodes }: AgentWish): readonly string[] {
   const where =
     nodes.length === 0
       ? "this node"
@@ -79,9 +79,9 @@ export function rightsText({ workspaces, grant, ask, deny, nodes }: AgentWish): 
         ? "every node"
         : `these nodes: ${nodes.join(", ")}`;
   const folders =
-    workspaces.length === 0
+    workspace.length === 0
       ? ["  it works nowhere by itself; --workspace FOLDER names a folder in which it may"]
-      : workspaces.map(
+      : workspace.map(
           (path) => `  it reads, writes and runs confined commands in ${path}, hidden files left out`,
         );
   return [

@@ -124,7 +124,7 @@ test("workspaces are granted in both spellings, and one that is no folder is ref
   at.write(at.path("work", "x"), "");
   await at.connect("cursor", "--workspace", "~/work", "--workspace", at.project, "--nodes", "pi", "--yes");
   expect(at.agents.get("cursor")?.input).toMatchObject({
-    workspaces: [at.path("work"), "~/work", at.project],
+    workspace: [at.path("work"), "~/work", at.project],
     nodes: ["pi"],
     bearer: false,
   });

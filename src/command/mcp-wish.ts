@@ -44,7 +44,7 @@ export function wishOf(input: CommandInput, client: McpClient, outside: Outside)
     tools,
     agent: {
       name,
-      workspaces: texts("workspace").flatMap((path) => workspacesOf(path, outside.place)),
+      workspace: texts("workspace").flatMap((path) => workspacesOf(path, outside.place)),
       grant: texts("grant"),
       ask: texts("ask"),
       deny: texts("deny"),
@@ -108,8 +108,8 @@ export async function endpointOf(wish: Wish, node: OperationClient, token: strin
  * only connects widens what an agent may do.
  */
 export function keptRightsText({ agent }: Wish): readonly string[] {
-  const { name, workspaces, grant, ask, deny, nodes } = agent;
+  const { name, workspace, grant, ask, deny, nodes } = agent;
   const kept = `The agent "${name}" is there already, with the rights that "operone agent show ${name}" tells.`;
-  if ([workspaces, grant, ask, deny, nodes].every((list) => list.length === 0)) return [kept];
+  if ([workspace, grant, ask, deny, nodes].every((list) => list.length === 0)) return [kept];
   return [kept, `Those on this command line change nothing; "operone agent grant ${name}" does.`];
 }
