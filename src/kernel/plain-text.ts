@@ -4,7 +4,11 @@ import type { CliOutput } from "./operation.ts";
 /** Control characters (C0, DEL, C1), and those that reorder or hide text, so that a name cannot pose as another. */
 const deceiving = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
+const plain = /^[ -~]*$/;
+
 export function visible(text: string): string {
+  // Almost every text is plain, and to look is cheaper than to replace.
+  if (plain.test(text)) return text;
   return text.replace(deceiving, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
 }
 

@@ -179,9 +179,10 @@ export async function* guarded<T>(
 ): AsyncGenerator<T, void, undefined> {
   let ended = false;
   let failure: OperoneError | undefined;
+  const step = stepsOf(source, call);
   try {
     for (;;) {
-      const next = await call.race(source.next());
+      const next = await step();
       if (next.done === true) break;
       yield next.value;
     }
@@ -203,6 +204,19 @@ export async function* guarded<T>(
       call.release();
     }
   }
+}
+
+/** Each step of `source`, or the abort of the call: with one listener for all, because there may be millions. */
+function stepsOf<T>(source: AsyncIterator<T>, call: Running): () => Promise<IteratorResult<T>> {
+  let refuse: ((reason: unknown) => void) | undefined;
+  call.onAbort(() => refuse?.(call.reason));
+  return () =>
+    new Promise((resolve, reject) => {
+      refuse = reject;
+      // The step is begun all the same, as its source may hear of the abort in it alone.
+      source.next().then(resolve, reject);
+      if (call.aborted) reject(call.reason);
+    });
 }
 
 /** The calls that are running, with limits for all together and for each caller. */

@@ -4,7 +4,9 @@ import type { Answer } from "../kernel/call.ts";
 import { type ErrorBody, errorCodes, OperoneError } from "../kernel/error.ts";
 import type { BytesAnswer, CliOutput, Operation } from "../kernel/operation.ts";
 import { type CliIo, type CliWriter, usesColor } from "./cli-io.ts";
+import { outputLength, writeTogether } from "./cli-output.ts";
 import { type ProgressLine, watched } from "./cli-progress.ts";
+import { gathered } from "./gathered.ts";
 import { NodeLines } from "./node-lines.ts";
 import { type RenderOptions, renderItem, renderValue } from "./render.ts";
 import { escapeControls, jsonText } from "./text.ts";
@@ -27,10 +29,25 @@ export async function answered(to: Answered, answer: Answer): Promise<number> {
     await writeOne(to, answer.value, renderValue);
     return exitOf(to, answer.value);
   }
+  return await writeItems(to, answer.items);
+}
+
+/** Items that are there at once are written together up to this many characters or bytes. */
+const gatheredSizeMax = 64 * 1024;
+
+async function writeItems(to: Answered, items: AsyncIterable<unknown>): Promise<number> {
   let last: unknown;
-  for await (const item of answer.items) {
-    last = item;
-    await writeOne(to, item, renderItem);
+  const outputs = gathered(items, {
+    part(item) {
+      last = item;
+      return to.json ? { stdout: `${jsonText(item)}\n` } : outputOf(to, item, renderItem);
+    },
+    sizeOf: outputLength,
+    sizeMax: gatheredSizeMax,
+  });
+  for await (const together of outputs) {
+    await to.progress?.clear();
+    await writeTogether(to.io, together);
   }
   return exitOf(to, last);
 }

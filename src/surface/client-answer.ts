@@ -101,6 +101,7 @@ async function* framedItems(
 ): AsyncGenerator<unknown, void> {
   for await (const { key, value } of framesIn(chunks)) {
     if (key === "item") yield value;
+    else if (key === "items") yield* value as readonly unknown[];
     else if (key === "progress") onProgress?.(value as Progress);
     else if (key === "error") throw errorFromBody(value);
     else return;

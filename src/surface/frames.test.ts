@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ByteText } from "../kernel/byte-text.ts";
 import { OperoneError } from "../kernel/error.ts";
-import { encodeFrame, framesIn, heartbeatFrame, type ItemFrame } from "./frames.ts";
+import { encodeFrame, encodeItem, encodeItems, framesIn, heartbeatFrame, type ItemFrame } from "./frames.ts";
 
 async function* pieces(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
@@ -47,6 +47,24 @@ const { value } = fc.letrec((tie) => ({
   ),
 }));
 const asJson = (one: unknown): unknown => JSON.parse(JSON.stringify(one ?? null));
+
+test("law: several items in one frame are what each of them is alone", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 5 }), async (items) => {
+      const texts = items.map((item) => encodeItem(item));
+      const [frame, ...more] = await read(encodeItems(texts.map(String)));
+      assert.deepEqual(more, []);
+      const given = frame?.key === "items" ? frame.value : [frame?.value];
+      assert.deepEqual(given, items.map(asJson));
+    }),
+  );
+});
+
+test("an item that holds bytes is a frame of its own, and one that is nothing is null", () => {
+  assert.ok(encodeItem({ deep: [{ text: new ByteText(Buffer.from("a"), "utf8") }] }) instanceof Uint8Array);
+  assert.equal(encodeItem(undefined), "null");
+  assert.equal(encodeItem(new Date(0)), '"1970-01-01T00:00:00.000Z"');
+});
 
 test("law: what goes into frames comes out as the same JSON, wherever the bytes are cut", async () => {
   await fc.assert(
@@ -100,6 +118,7 @@ test("what is no frame is refused", async () => {
     raw("{}"),
     raw('{"item":1,"end":true}'),
     raw('{"constructor":1}'),
+    raw('{"items":1}'),
     raw("", "tail"),
     raw('{"item":1}', "tail"),
     raw('{"item":null,"held":{}}'),

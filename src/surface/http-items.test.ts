@@ -30,12 +30,19 @@ test("items come as frames when those are asked for, and their failure is the la
   const response = await post("/v1/sample/count", { to: 2 }, frames);
   assert.equal(response.headers.get("content-type"), "application/vnd.operone.frames");
   assert.deepEqual(await framesOf(response), [
-    { key: "item", value: { n: 1 } },
-    { key: "item", value: { n: 2 } },
+    { key: "items", value: [{ n: 1 }, { n: 2 }] },
     { key: "end", value: true },
   ]);
   const [, last] = await framesOf(await post("/v1/sample/count", { to: 5, failAt: 2 }, frames));
   assert.deepEqual(last, { key: "error", value: { code: "conflict", message: "Counting failed at 2" } });
+});
+
+test("items that are ready at once are one chunk of the body, whatever their form", async () => {
+  for (const accept of ["application/x-ndjson", "text/event-stream", "application/vnd.operone.frames"]) {
+    const { body } = await post("/v1/sample/count", { to: 500 }, { accept });
+    const chunks = await Array.fromAsync(body ?? assert.fail("no body"));
+    assert.ok(chunks.length <= 2, `${accept}: ${chunks.length} chunks`);
+  }
 });
 
 test("items come as one array when JSON is asked for", async () => {

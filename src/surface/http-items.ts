@@ -2,7 +2,8 @@
 import { Buffer } from "node:buffer";
 import { errorBody, OperoneError } from "../kernel/error.ts";
 import type { Progress } from "../kernel/operation.ts";
-import { encodeFrame, heartbeatFrame } from "./frames.ts";
+import { encodeFrame, encodeItem, encodeItems, heartbeatFrame } from "./frames.ts";
+import { gathered } from "./gathered.ts";
 import { eventName, mediaType } from "./http-wire.ts";
 
 const encoder = new TextEncoder();
@@ -11,7 +12,9 @@ const encoder = new TextEncoder();
 export interface Framing {
   readonly mediaType: string;
   readonly heartbeat: Uint8Array;
-  item(item: unknown): Uint8Array;
+  /** A string goes through `together`, alone or with its neighbours; bytes are sent as they are. */
+  item(item: unknown): string | Uint8Array;
+  together(items: readonly string[]): Uint8Array;
   /** Undefined where progress has no place. */
   progress(progress: Progress): Uint8Array | undefined;
   error(error: unknown, callId: string): Uint8Array;
@@ -22,16 +25,18 @@ export const eventFraming: Framing = {
   mediaType: mediaType.sse,
   heartbeat: encoder.encode(":\n\n"),
   item: (item) => event(eventName.item, item),
-  progress: (progress) => event(eventName.progress, progress),
-  error: (error, callId) => event(eventName.error, errorBody(error, callId)),
-  end: event(eventName.end, {}),
+  together: (items) => encoder.encode(items.join("")),
+  progress: (progress) => encoder.encode(event(eventName.progress, progress)),
+  error: (error, callId) => encoder.encode(event(eventName.error, errorBody(error, callId))),
+  end: encoder.encode(event(eventName.end, {})),
 };
 
 /** A client sees the end by the end of the body: what is cut off is never ended properly. */
 export const lineFraming: Framing = {
   mediaType: mediaType.ndjson,
   heartbeat: encoder.encode("\n"),
-  item: (item) => encoder.encode(`${json(item)}\n`),
+  item: (item) => `${json(item)}\n`,
+  together: (items) => encoder.encode(items.join("")),
   progress: () => undefined,
   error: (error, callId) => encoder.encode(`${json({ error: errorBody(error, callId) })}\n`),
   end: undefined,
@@ -41,7 +46,8 @@ export const lineFraming: Framing = {
 export const byteFraming: Framing = {
   mediaType: mediaType.frames,
   heartbeat: heartbeatFrame,
-  item: (item) => encodeFrame("item", item),
+  item: encodeItem,
+  together: encodeItems,
   progress: (progress) => encodeFrame("progress", progress),
   error: (error, callId) => encodeFrame("error", errorBody(error, callId)),
   end: encodeFrame("end", true),
@@ -50,8 +56,8 @@ export const byteFraming: Framing = {
 /** The events of an operation that gives one value, for clients that want to see its progress. */
 export const valueFraming: Framing = { ...eventFraming, item: (value) => event(eventName.value, value) };
 
-function event(name: string, data: unknown): Uint8Array {
-  return encoder.encode(`event: ${name}\ndata: ${json(data)}\n\n`);
+function event(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${json(data)}\n\n`;
 }
 
 /** `undefined`, which an operation without output gives, has no JSON of its own. */
@@ -59,19 +65,46 @@ export function json(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-/** The whole stream frame by frame. A failure is its last frame, so this never throws one. */
+/** Items that are ready at once are sent together up to here. A larger one goes as it is. */
+const gatheredBytesMax = 64 * 1024;
+
+/**
+ * The whole stream, with all items that are ready in one turn as one chunk. A failure is its last frame, so this never
+ * throws one.
+ */
 export async function* framesOf(
   items: AsyncIterable<unknown>,
   framing: Framing,
   callId: string,
 ): AsyncGenerator<Uint8Array, void> {
+  const gathering = {
+    part: framing.item,
+    sizeOf: (item: string | Uint8Array) => item.length,
+    sizeMax: gatheredBytesMax,
+  };
   try {
-    for await (const item of items) yield framing.item(item);
+    for await (const together of gathered(items, gathering)) yield* chunksOf(together, framing);
   } catch (error) {
     yield framing.error(error, callId);
     return;
   }
   if (framing.end !== undefined) yield framing.end;
+}
+
+function* chunksOf(
+  items: readonly (string | Uint8Array)[],
+  framing: Framing,
+): Generator<Uint8Array, void, undefined> {
+  let texts: string[] = [];
+  for (const item of items) {
+    if (typeof item === "string") texts.push(item);
+    else {
+      if (texts.length > 0) yield framing.together(texts);
+      texts = [];
+      yield item;
+    }
+  }
+  if (texts.length > 0) yield framing.together(texts);
 }
 
 /** @throws OperoneError `too_large`, and whatever `items` throws: an array has no place for an error at its end */
