@@ -11,6 +11,7 @@ import * as v from "valibot";
 import { byteText } from "../kernel/byte-text.ts";
 import { OperoneError } from "../kernel/error.ts";
 import { inputEntries, type Operation, type Schema } from "../kernel/operation.ts";
+import { textRows } from "../kernel/text-rows.ts";
 
 /** Names with this suffix take JSON text. */
 export const jsonSuffix = ":json";
@@ -31,6 +32,12 @@ const typeKeeping = [
   "brand",
 ];
 
+/** Of schemas that are a function to valibot. */
+const ownSchemas = new Map<unknown, JsonSchema>([
+  [byteText, { type: "string" }],
+  [textRows, { type: "array", items: { type: "array", items: { type: "string" } } }],
+]);
+
 const cache: Record<SchemaMode, WeakMap<Schema, JsonSchema>> = {
   input: new WeakMap(),
   output: new WeakMap(),
@@ -49,7 +56,7 @@ export function jsonSchemaOf(schema: Schema, mode: SchemaMode): JsonSchema {
     typeMode: mode,
     errorMode: "throw",
     ignoreActions: [...refinements, ...typeKeeping],
-    overrideSchema: ({ valibotSchema }) => (valibotSchema === byteText ? { type: "string" } : undefined),
+    overrideSchema: ({ valibotSchema }) => ownSchemas.get(valibotSchema),
   });
   cache[mode].set(schema, made);
   return made;

@@ -1,5 +1,6 @@
 /** What parsing takes and gives. */
 import * as v from "valibot";
+import { textRows } from "../../../src/kernel/text-rows.ts";
 
 export const documentKinds = [
   "pdf",
@@ -116,7 +117,7 @@ export const Block = v.strictObject({
   level: v.optional(count),
   /** Of code. */
   language: v.optional(text),
-  rows: v.optional(v.array(v.array(v.string()))),
+  rows: v.optional(textRows),
   /** Which row of the document the first of these is; the first is 1, and a header is none. */
   rowStart: v.optional(count),
   page: v.optional(count),

@@ -9,7 +9,7 @@ const sampleRows = 200;
 const sampleLengthMin = 32_768;
 /** With what separates its cells: it goes to the node as one message. */
 const rowLengthMax = 900_000;
-const batchLength = 1024 * 1024;
+const batchLength = 128 * 1024;
 const blockRowsMax = 500;
 const blockLengthMax = 131_072;
 
