@@ -49,6 +49,12 @@ export function openPipe(large = false): Pipe | undefined {
   return pipe;
 }
 
+/** Gives a pipe that somebody else made more room, where the system can; what is no pipe stays as it is. */
+export function enlargePipe(fd: number): void {
+  known ??= { library: systemLibrary() };
+  known.library?.enlarge(fd);
+}
+
 function systemLibrary(): Library | undefined {
   try {
     if (process.platform === "linux") return linuxLibrary(linuxLibraryName());

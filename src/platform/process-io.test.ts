@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileStream, processIo } from "./process-io.ts";
+import { fileStream, processIo, roomyWriter } from "./process-io.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "process-io-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,4 +35,12 @@ test("a write ends when it was taken, and a missing file is named", async () => 
   await io.stderr.write("");
   expect(() => fileStream(join(folder, "absent"))).toThrow('There is no file "');
   expect(await new Response(fileStream(join(folder, "old"))).text()).toBe("old");
+});
+
+test("the first large write asks for a roomy pipe, and no other", async () => {
+  const seen: string[] = [];
+  const to = { write: async (data: string | Uint8Array) => void seen.push(String(data.length)) };
+  const writer = roomyWriter(to, () => seen.push("enlarged"));
+  for (const length of [10, 40_000, 50_000]) await writer.write(new Uint8Array(length));
+  expect(seen).toEqual(["10", "enlarged", "40000", "50000"]);
 });

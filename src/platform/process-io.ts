@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { OperoneError } from "../kernel/error.ts";
+import { enlargePipe } from "./pipes.ts";
 import { type RawTerminal, rawTerminal } from "./raw-terminal.ts";
 
 interface Writer {
@@ -30,7 +31,7 @@ export interface ProcessIo {
 export function processIo(signal: AbortSignal): ProcessIo {
   return {
     stdin: stdinChunks(),
-    stdout: writer(process.stdout),
+    stdout: roomyWriter(writer(process.stdout), () => enlargePipe(1)),
     stderr: writer(process.stderr),
     workingDirectory: process.cwd(),
     isTty: {
@@ -54,6 +55,23 @@ export function fileStream(path: string): ReadableStream<Uint8Array> {
     throw new OperoneError("not_found", `There is no file "${path}"`);
   }
   return Bun.file(path).stream();
+}
+
+/** From here on a write is one of many. */
+const largeWriteBytes = 32 * 1024;
+
+/** The usual room of a pipe is that of one such write: with more, writer and reader need not wait for each other each time. */
+export function roomyWriter(to: Writer, enlarge: () => void): Writer {
+  let isRoomy = false;
+  return {
+    write(data) {
+      if (!isRoomy && data.length >= largeWriteBytes) {
+        isRoomy = true;
+        enlarge();
+      }
+      return to.write(data);
+    },
+  };
 }
 
 function writer(stream: NodeJS.WriteStream): Writer {
