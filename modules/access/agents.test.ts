@@ -165,6 +165,7 @@ test("the secret that an agent without a token was made with opens nothing, even
     random: { bytes: (count) => new Uint8Array(count) },
     log: node.log,
     ended: () => {},
+    changed: () => {},
   });
   const draft = { grants: [], expiresIn: "never", agent: true, acceptWarnings: false };
   const { token } = tokens.create({ ...draft, name: "quiet", bearer: false });

@@ -27,7 +27,7 @@ const openAfterMs = 25;
 export interface AccessInput {
   readonly config: InferOutput<typeof config>;
   readonly use: {
-    readonly kernel: Pick<KernelView, "permissions">;
+    readonly kernel: Pick<KernelView, "permissions" | "changes">;
     readonly checks: Pick<Checks, "add">;
     readonly clock: Clock;
     readonly random: Random;
@@ -144,6 +144,7 @@ async function open(
     random,
     log,
     ended: (id) => approvals.forget(id),
+    changed: () => kernel.changes.ring(),
   });
   closeLater(() => tokens.close());
   const approvals = new Approvals({

@@ -52,6 +52,8 @@ export interface TokensInput {
   readonly log: Log;
   /** Told after a token has ended, for whatever else is bound to it. */
   ended(id: string): void;
+  /** Told when somebody holds other rights than before. */
+  changed(): void;
 }
 
 interface LiveToken {
@@ -114,6 +116,7 @@ export class Tokens {
     );
     this.#remember(row);
     this.#arm();
+    this.#use.changed();
     return { ...this.#view(row), token, warnings: [...warnings] };
   }
 
@@ -194,6 +197,7 @@ export class Tokens {
     const grant = checkedGrant(draft, permissions);
     store.addGrant(tokenId, { id: randomId(random, idLength), origin: "approval", grant }, clock.nowMs());
     live.sets = this.#setsOf(live.row);
+    this.#use.changed();
     return this.#view(live.row);
   }
 
@@ -208,6 +212,7 @@ export class Tokens {
     }
     const live = this.#live.get(row.id);
     if (live !== undefined) live.sets = this.#setsOf(row);
+    this.#use.changed();
     return this.#view(row);
   }
 
@@ -354,6 +359,7 @@ export class Tokens {
     live?.controller.abort(new OperoneError("unauthenticated", `The ${whose} "${row.name}" ${what}`));
     this.#use.store.end(row.id, by, this.#use.clock.nowMs());
     this.#use.ended(row.id);
+    this.#use.changed();
   }
 
   /** One timer for the next expiry; at most a day, because longer ones overflow and clocks jump. */

@@ -5,6 +5,7 @@ import { Clock, Host, Random } from "../../src/kernel/ports.ts";
 import { Secrets } from "../access/contract.ts";
 import { ContainedChildren } from "../shell/contract.ts";
 import { operations } from "./operations.ts";
+import { prompts, resources } from "./resources.ts";
 import { reading, readPermission, writePermission, writing } from "./scope.ts";
 
 export const config = v.strictObject({
@@ -41,5 +42,7 @@ export const fs = defineModule({
   requires: { children: ContainedChildren, clock: Clock, host: Host, random: Random, secrets: Secrets },
   provides: {},
   operations,
+  prompts,
+  resources,
   start: async (input) => (await import("./start.ts")).startFs(input),
 });

@@ -2,9 +2,11 @@
  * `/mcp`: Streamable HTTP of both eras of the protocol on one path. A request of revision 2026-07-28 stands for itself;
  * of an older one it belongs to a session. A WebSocket at the path is the stream of `operone mcp`.
  */
+import { Buffer } from "node:buffer";
 import {
   type AuthInfo,
   createMcpHandler,
+  InMemoryServerEventBus,
   isLegacyRequest,
   type McpHttpHandler,
 } from "@modelcontextprotocol/server";
@@ -15,10 +17,13 @@ import type { MessageCall } from "../../src/surface/http-messages.ts";
 import { targetOf } from "../../src/surface/http-request.ts";
 import { mcpServer } from "../../src/surface/mcp.ts";
 import { mcpLimits } from "../../src/surface/mcp-limits.ts";
+import { isListen, Listening } from "../../src/surface/mcp-listening.ts";
+import { announceLists, ListWatch } from "../../src/surface/mcp-lists.ts";
 import { assertKnown, type McpProfile, profileFromQuery } from "../../src/surface/mcp-profile.ts";
-import { type McpSession, mcpSession } from "../../src/surface/mcp-session.ts";
+import { type McpSession, type McpSessionOptions, mcpSession } from "../../src/surface/mcp-session.ts";
 import { joined } from "../../src/surface/mcp-signal.ts";
 import { mcpStream, refusedStream } from "../../src/surface/mcp-stream.ts";
+import { TaskBook } from "../../src/surface/mcp-task-book.ts";
 import type { RouteVisit } from "../http/contract.ts";
 import { passedOn } from "./passing.ts";
 import { Sessions } from "./sessions.ts";
@@ -47,10 +52,18 @@ export class Endpoint {
   readonly #closing = new AbortController();
   /** How the SDK's factory finds the request that it makes a server for. */
   readonly #asked = new WeakMap<AuthInfo, AgentRequest>();
+  readonly #stateKey: Uint8Array;
+  readonly #tasks: TaskBook;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     const { config, use, state } = options;
+    this.#stateKey = use.random.bytes(32);
+    this.#tasks = new TaskBook({
+      timer: use.clock,
+      nowMs: () => use.clock.nowMs(),
+      newId: () => Buffer.from(use.random.bytes(16)).toString("hex"),
+    });
     this.#sessions = new Sessions({ config, clock: use.clock, log: use.log, state });
     this.#modern = createMcpHandler(
       ({ authInfo }) => {
@@ -75,14 +88,38 @@ export class Endpoint {
   async #answer(request: Request, asked: AgentRequest, body: unknown): Promise<Response> {
     if (await isLegacyRequest(request, body)) {
       return this.#sessions.answer(request, body, asked.visitor, (signal, identity) =>
-        mcpServer(this.#session(asked, signal, identity)),
+        mcpServer(this.#session(asked, signal, identity), [announceLists]),
       );
     }
+    if (isListen(body)) return await this.#listen(request, asked, body);
     const authInfo: AuthInfo = { token: "", clientId: asked.visitor.agent, scopes: [] };
     this.#asked.set(authInfo, asked);
     const given = { authInfo, ...(body === undefined ? {} : { parsedBody: body }) };
     const { visit } = asked.visitor;
     return passedOn(await this.#modern.fetch(request, given), visit, this.#options.use.clock, () => {});
+  }
+
+  /** With a source of events of its own: what one agent hears of is nothing for another. */
+  async #listen(request: Request, asked: AgentRequest, body: unknown): Promise<Response> {
+    const { visit } = asked.visitor;
+    const session = this.#session(asked, visit.signal);
+    const bus = new InMemoryServerEventBus();
+    const listening = new Listening(session, (uri) => bus.publish({ kind: "resource_updated", uri }));
+    const handler = createMcpHandler(() => mcpServer(session), { legacy: "reject", bus, onerror: () => {} });
+    const lists = new ListWatch(session, (list) => bus.publish({ kind: `${list}_list_changed` }));
+    const ended = () => {
+      listening.close();
+      lists.close();
+      void handler.close();
+    };
+    try {
+      const parsedBody = await listening.begin(body, body);
+      await lists.begun();
+      return passedOn(await handler.fetch(request, { parsedBody }), visit, this.#options.use.clock, ended);
+    } catch (error) {
+      ended();
+      throw error;
+    }
   }
 
   socket(request: Request, visit: RouteVisit): MessageCall {
@@ -116,6 +153,7 @@ export class Endpoint {
 
   async close(): Promise<void> {
     this.#closing.abort(new OperoneError("unavailable", "The node is stopping; start again when it is back"));
+    this.#tasks.close();
     await Promise.all([this.#modern.close(), this.#sessions.close()]);
   }
 
@@ -143,6 +181,9 @@ export class Endpoint {
       identity,
       profiles: [config, profile],
       ...{ signal, listAll },
+      ...ownerOf(visitor),
+      stateKey: this.#stateKey,
+      tasks: { book: this.#tasks, owner: visitor.key },
       ...(node === undefined ? {} : { node }),
       timer: use.clock,
       nowMs: () => use.clock.nowMs(),
@@ -183,4 +224,13 @@ function failure(error: unknown, log: McpUse["log"]): Response {
       headers: { "cache-control": "no-store", connection: "close" },
     },
   );
+}
+
+/**
+ * Whoever opened the owner's socket can do everything that the owner can; so a question that its client shows is shown
+ * to the owner. The holder of a token is somebody else: what it needs approved waits in the queue.
+ */
+function ownerOf({ visit }: Visitor): Pick<McpSessionOptions, "owner"> {
+  const { caller, sets } = visit;
+  return caller.kind === "owner" ? { owner: { caller, sets } } : {};
 }

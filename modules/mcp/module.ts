@@ -1,7 +1,7 @@
 /** The Model Context Protocol: agents call the operations that are on its surface, as callers of their own. */
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
-import { Clock, Host, Log, NodeNames } from "../../src/kernel/ports.ts";
+import { Clock, Host, Log, NodeNames, Random } from "../../src/kernel/ports.ts";
 import { KernelView } from "../../src/kernel/view.ts";
 import { Agents } from "../access/contract.ts";
 import { Routes } from "../http/contract.ts";
@@ -49,6 +49,7 @@ export const mcp = defineModule({
     host: Host,
     log: Log,
     names: NodeNames,
+    random: Random,
   },
   provides: {},
   operations,

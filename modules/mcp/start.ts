@@ -1,7 +1,7 @@
 /** Puts the protocol at its paths. The SDK is loaded when the first agent comes. */
 import type { InferOutput } from "valibot";
 import type { Scope, Started } from "../../src/kernel/module.ts";
-import type { Clock, Host, Log, NodeNames } from "../../src/kernel/ports.ts";
+import type { Clock, Host, Log, NodeNames, Random } from "../../src/kernel/ports.ts";
 import type { KernelView } from "../../src/kernel/view.ts";
 import { assertKnown } from "../../src/surface/mcp-profile.ts";
 import type { Agents } from "../access/contract.ts";
@@ -21,6 +21,7 @@ export interface McpUse {
   readonly host: Host;
   readonly log: Log;
   readonly names: NodeNames;
+  readonly random: Random;
 }
 
 export interface McpInput {

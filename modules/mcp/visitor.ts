@@ -34,7 +34,8 @@ export function visitorOf(request: Request, visit: RouteVisit, agents: Agents): 
         `This token is that of "${caller.name}", and only the owner can act as "${named.slice(0, 100)}"; leave the header ${agentHeader} out`,
       );
     }
-    return { agent: caller.name, key: keyOf(caller), visit, identity: () => visit };
+    const identity = caller.kind === "agent" ? () => current(agents, caller) : () => visit;
+    return { agent: caller.name, key: keyOf(caller), visit, identity };
   }
   if (named === "")
     throw new OperoneError("invalid_input", `The header ${agentHeader} is empty; name an agent in it`);
@@ -45,6 +46,13 @@ export function visitorOf(request: Request, visit: RouteVisit, agents: Agents): 
 
 function keyOf({ kind, id }: Caller): string {
   return `${kind} ${id}`;
+}
+
+/** The owner may have changed its rights since the request came. @throws OperoneError `not_found`, `unauthenticated` */
+async function current(agents: Agents, { id, name }: Caller): Promise<McpIdentity> {
+  const identity = await agents.agentCaller(name);
+  if (identity.caller.id === id) return identity;
+  throw new OperoneError("unauthenticated", `The token "${name}" has ended; another one has its name now`);
 }
 
 /** Sees the state of the node, until the owner makes an agent of this name. */

@@ -1,4 +1,5 @@
 /** What happens in the mesh, for whoever watches. A slow reader gets the newest of each node, never a queue without end. */
+import type { Bell } from "../../src/kernel/bell.ts";
 import { Feed } from "../../src/kernel/feed.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
 import type { RoleName } from "../access/contract.ts";
@@ -31,13 +32,17 @@ const watchersMax = 64;
 export class MeshEvents {
   readonly #feed = new Feed<MeshEvent>(watchersMax);
   readonly #clock: Clock;
+  readonly #changes: Bell;
 
-  constructor(clock: Clock) {
+  /** @param changes rung with each of them */
+  constructor(clock: Clock, changes: Bell) {
     this.#clock = clock;
+    this.#changes = changes;
   }
 
   tell(event: Omit<MeshEvent, "atMs">): void {
     this.#feed.publish(`${event.peerId} ${event.event}`, { atMs: this.#clock.nowMs(), ...event });
+    this.#changes.ring();
   }
 
   /** From now on, until `signal` aborts. @throws OperoneError `limited` */

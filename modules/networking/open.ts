@@ -42,7 +42,7 @@ export async function openParts(
     names,
     files,
     database,
-    events: new MeshEvents(clock),
+    events: new MeshEvents(clock, use.kernel.changes),
     membership: new MembershipStore(database),
     labels: labelsOf(config, host),
     announce: config.announce,

@@ -59,6 +59,10 @@ export class MeshRouter implements Router {
     return bestFirst(this.#use.nodes(), parsed.labels)[0]?.self === true;
   }
 
+  connected(): readonly string[] {
+    return this.#use.nodes().flatMap(({ self, connected, name }) => (self || !connected ? [] : (name ?? [])));
+  }
+
   async route(selector: string, routed: RoutedCall): Promise<Answer> {
     const parsed = parseSelector(selector);
     if (parsed.kind === "one") return await this.#one(this.#find(parsed.name), routed);

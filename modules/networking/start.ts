@@ -94,6 +94,7 @@ function routerOf(needed: NetworkingState, now: () => Networking | undefined, al
     isLocal(selector) {
       return (routerIn(now()) ?? alone).isLocal(selector);
     },
+    connected: () => routerIn(now())?.connected() ?? [],
     async route(selector, routed) {
       const { networking } = await needed();
       const router = routerIn(networking);

@@ -5,6 +5,7 @@ import { Backups, Checks, Clock, Files, Host, LogBook, NodeNames } from "../../s
 import { KernelView } from "../../src/kernel/view.ts";
 import { Listeners } from "../http/contract.ts";
 import { operations } from "./operations.ts";
+import { prompts, resources } from "./resources.ts";
 import { NodeName } from "./shapes.ts";
 
 export const config = v.strictObject({
@@ -45,5 +46,7 @@ export const node = defineModule({
   },
   provides: {},
   operations,
+  prompts,
+  resources,
   start: async (input) => (await import("./start.ts")).startNode(input),
 });

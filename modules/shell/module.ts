@@ -7,6 +7,7 @@ import { ContainedChildren } from "./contract.ts";
 import { limits } from "./limits.ts";
 import { operations } from "./operations.ts";
 import { ProfilesConfig } from "./profile-config.ts";
+import { prompts, resources } from "./resources.ts";
 import { confined, confinedPermission, unconfined, unconfinedPermission } from "./scope.ts";
 import { scriptPermission, scripts } from "./script-scope.ts";
 
@@ -129,5 +130,7 @@ export const shell = defineModule({
   },
   provides: { children: ContainedChildren },
   operations,
+  prompts,
+  resources,
   start: async (input) => (await import("./start.ts")).startShell(input),
 });

@@ -1,6 +1,8 @@
 /** The shapes that pass between a surface and the dispatcher. */
 import type { Caller, GrantSet } from "./authority.ts";
 import type { BytesAnswer, Progress, SurfaceName } from "./operation.ts";
+import type { ApprovalRequest } from "./ports.ts";
+import type { Asker } from "./question.ts";
 
 /** One call as a surface hands it over. Nothing in it is trusted but `caller`, `sets` and `signal`. */
 export interface Call {
@@ -31,6 +33,10 @@ export interface Call {
   /** For operations that take messages: raw JSON values, validated by the dispatcher. */
   readonly messages?: AsyncIterable<unknown>;
   readonly onProgress?: (progress: Progress) => void;
+  /** Asks the caller back. Absent: the surface cannot. */
+  readonly asker?: Asker;
+  /** Told when the call begins to wait for a person's approval on this node. */
+  readonly onAsking?: (asked: ApprovalRequest) => void;
 }
 
 /** The `note` of the progress that tells a calling node that a person is asked now, which can take long. */

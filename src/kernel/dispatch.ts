@@ -262,7 +262,9 @@ async function askFor(engine: Engine, admitted: Admitted, requests: readonly Sco
   };
   if (call.surface === "mesh") call.onProgress?.({ done: 0, note: waitingForPerson });
   try {
-    await run.race(policy.approve(request, run.signal));
+    const approved = policy.approve(request, run.signal);
+    call.onAsking?.(request);
+    await run.race(approved);
   } catch (error) {
     if (error instanceof OperoneError && error.code === "forbidden")
       engine.recorder.denial(admitted, admitted.digest());

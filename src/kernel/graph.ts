@@ -3,6 +3,7 @@ import type { Permission } from "./authority.ts";
 import { OperoneError } from "./error.ts";
 import type { Module, ServiceKeys } from "./module.ts";
 import type { Operation } from "./operation.ts";
+import type { Prompt, Resource } from "./resource.ts";
 import type { OperationTable } from "./view.ts";
 
 /**
@@ -122,4 +123,38 @@ export function serviceIds(keys: ServiceKeys): readonly string[] {
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/**
+ * What all modules show, by name.
+ *
+ * @throws OperoneError `internal` for a name or a URI that is there twice, and for an operation that is not there
+ */
+export function shownBy(
+  modules: readonly Module[],
+  table: OperationTable,
+): { readonly resources: readonly Resource[]; readonly prompts: readonly Prompt[] } {
+  const resources = modules.flatMap((module) => module.resources ?? []).toSorted(byName);
+  const prompts = modules.flatMap((module) => module.prompts ?? []).toSorted(byName);
+  assertOnce(resources.map(({ name }) => `resource "${name}"`));
+  assertOnce(resources.map(({ uri }) => `URI "${uri}"`));
+  assertOnce(prompts.map(({ name }) => `prompt "${name}"`));
+  const completions = [
+    ...resources.flatMap(({ complete }) => Object.values(complete ?? {})),
+    ...prompts.flatMap((prompt) => prompt.arguments.flatMap(({ complete }) => complete ?? [])),
+  ];
+  const uses = [...resources.flatMap(({ read, list, watch }) => [read, list, watch]), ...completions];
+  const named = [...uses.map((use) => use?.operation), ...prompts.flatMap((prompt) => prompt.uses)];
+  const unknown = named.find((id) => id !== undefined && !table.has(id));
+  if (unknown === undefined) return { resources, prompts };
+  throw new OperoneError("internal", `A resource or a prompt uses "${unknown}", which no module has`);
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function assertOnce(names: readonly string[]): void {
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new OperoneError("internal", `The ${twice} is there twice`);
 }

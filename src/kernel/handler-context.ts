@@ -3,6 +3,7 @@ import { checkedMessages, nothing } from "./answer.ts";
 import { authorityOf, type ScopeRequest } from "./authority.ts";
 import type { Answer, Call } from "./call.ts";
 import type { CallContext, OnwardCall } from "./operation.ts";
+import { nobody } from "./question.ts";
 import type { Admitted } from "./recorder.ts";
 
 /** Made part by part, when the handler asks: most look at one or two of these. */
@@ -45,6 +46,10 @@ export class HandlerContext implements CallContext {
 
   get revoked() {
     return this.#admitted.call.revoked;
+  }
+
+  get asker() {
+    return this.#admitted.call.asker ?? nobody;
   }
 
   get bytes() {

@@ -1,13 +1,14 @@
 /** Boots modules in order, rolls back, shows their states, stops in reverse. Knows no domain word. */
 import * as v from "valibot";
 import type { Permission } from "./authority.ts";
+import { Bell } from "./bell.ts";
 import { createDispatcher, type Dispatcher, type DispatchLimits } from "./dispatch.ts";
 import { OperoneError } from "./error.ts";
-import { operationTable, permissionsOf, providersOf, serviceIds, startOrder } from "./graph.ts";
+import { operationTable, permissionsOf, providersOf, serviceIds, shownBy, startOrder } from "./graph.ts";
 import { withLimit } from "./limit.ts";
 import type { Module, ModuleStatus, Service } from "./module.ts";
 import { type Clock, Journal, type Log, Policy, type Random, Router } from "./ports.ts";
-import { ModuleRun } from "./run.ts";
+import { ModuleRun, type RunTold } from "./run.ts";
 import { durationMsBounds } from "./statistics.ts";
 import { type SupervisorLimits, supervisorLimits } from "./supervisor.ts";
 import { KernelView, type OperationTable } from "./view.ts";
@@ -69,11 +70,15 @@ export async function boot(options: BootOptions): Promise<Kernel> {
   const stopRequested = new Promise<string>((resolve) => {
     requestStop = resolve;
   });
+  const changes = new Bell();
   const view: KernelView = {
     table,
     permissions,
+    ...shownBy(order, table),
     call: dispatcher.call,
     modules: () => order.map((module) => statusOf(module, runs.get(module.id))),
+    nodes: () => (services.get(Router.id) as Router | undefined)?.connected?.() ?? [],
+    changes,
     statistics: dispatcher.statistics.read,
     durationMsBounds,
     callsInFlight: dispatcher.callsInFlight,
@@ -82,9 +87,8 @@ export async function boot(options: BootOptions): Promise<Kernel> {
   services.set(KernelView.id, view);
   const providers = providersOf(order, provided);
   const startOne = async (module: Module) => {
-    const run = new ModuleRun(module, options, limits, options.supervisor ?? supervisorLimits, (reason) => {
-      if (module.required === true) requestStop(`the required module "${module.id}" failed: ${reason}`);
-    });
+    const told = toldOf(module, changes, requestStop);
+    const run = new ModuleRun(module, options, limits, options.supervisor ?? supervisorLimits, told);
     runs.set(module.id, run);
     const missing = serviceIds(module.requires).find((id) => !services.has(id));
     if (missing === undefined) await run.start(configs.get(module.id), services);
@@ -106,6 +110,15 @@ export async function boot(options: BootOptions): Promise<Kernel> {
     throw error;
   }
   return { view, stopRequested, stop, service: (key) => required(key, services) };
+}
+
+function toldOf({ id, required }: Module, changes: Bell, requestStop: (reason: string) => void): RunTold {
+  return {
+    changed: () => changes.ring(),
+    failed(reason) {
+      if (required === true) requestStop(`the required module "${id}" failed: ${reason}`);
+    },
+  };
 }
 
 function dispatcherOf(

@@ -20,6 +20,7 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import type { Permission } from "./authority.ts";
 import type { Awaitable, Operation } from "./operation.ts";
+import type { Prompt, Resource } from "./resource.ts";
 
 /** A typed key. Two modules meet only through one of these, never through each other's files. */
 export interface Service<T> {
@@ -81,6 +82,9 @@ export interface Module<
   readonly requires: R;
   readonly provides: P;
   readonly operations: readonly Operation<S>[];
+  /** Shown under URIs, for agents. */
+  readonly resources?: readonly Resource[];
+  readonly prompts?: readonly Prompt[];
   start(input: StartInput<C, R>): Awaitable<Started<P, S>>;
 }
 

@@ -24,6 +24,7 @@ import type { Authority, Caller, Rights, ScopeRequest } from "./authority.ts";
 import type { ByteText } from "./byte-text.ts";
 import type { Answer } from "./call.ts";
 import { type ErrorCode, OperoneError } from "./error.ts";
+import type { Asker } from "./question.ts";
 
 export type Effect = "read" | "write" | "destroy";
 export type SurfaceName = "http" | "cli" | "mesh" | "mcp";
@@ -65,6 +66,8 @@ export interface CallContext<Message = unknown> {
   /** Aborted when the caller's credential ends, for work that goes on after the call. Absent: nobody here can tell. */
   readonly revoked: AbortSignal | undefined;
   progress(progress: Progress): void;
+  /** Of this call alone, not of those that it makes by `call`, and not from another node. */
+  readonly asker: Asker;
   /**
    * Calls an operation as this call's own caller, with this call's rights and no more; it ends when this call does,
    * and has an audit of its own. What was approved for this call is not approved for that one.

@@ -283,5 +283,7 @@ export interface Router {
    * @throws OperoneError `not_found` (no such node), `conflict` (two of that name), `unavailable`, or the node's own
    */
   route(selector: string, routed: RoutedCall): Promise<Answer>;
+  /** Names of the other nodes that are connected now. Absent: it does not know. */
+  connected?(): readonly string[];
 }
 export const Router = service<Router>("port.router");

@@ -7,8 +7,14 @@ import type { Module, ModuleState, Scope } from "./module.ts";
 import type { Awaitable } from "./operation.ts";
 import { type SupervisorLimits, supervise } from "./supervisor.ts";
 
+/** Who hears of it. */
+export interface RunTold {
+  /** Its state is another one. */
+  changed(): void;
+  failed(reason: string): void;
+}
+
 export class ModuleRun implements Runnable {
-  status: ModuleState = "starting";
   reason: string | undefined;
   /** Of the failure, where it was an expected one: a wrong setting stays told apart from a passing trouble. */
   failureCode: ErrorCode = "unavailable";
@@ -18,7 +24,8 @@ export class ModuleRun implements Runnable {
   readonly #ports: BootOptions;
   readonly #limits: KernelLimits;
   readonly #supervisor: SupervisorLimits;
-  readonly #onFailed: (reason: string) => void;
+  readonly #told: RunTold;
+  #status: ModuleState = "starting";
   readonly #abort = new AbortController();
   readonly #closers: (() => Awaitable<void>)[] = [];
   readonly #failing = new Set<string>();
@@ -28,13 +35,23 @@ export class ModuleRun implements Runnable {
     ports: BootOptions,
     limits: KernelLimits,
     supervisor: SupervisorLimits,
-    onFailed: (reason: string) => void,
+    told: RunTold,
   ) {
     this.#module = module;
     this.#ports = ports;
     this.#limits = limits;
     this.#supervisor = supervisor;
-    this.#onFailed = onFailed;
+    this.#told = told;
+  }
+
+  get status(): ModuleState {
+    return this.#status;
+  }
+
+  set status(status: ModuleState) {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#told.changed();
   }
 
   /** Never throws: a failure is the module's state. What it had opened is closed again. */
@@ -66,7 +83,7 @@ export class ModuleRun implements Runnable {
     if (cause instanceof OperoneError) this.failureCode = cause.code;
     const stack = cause instanceof Error && !(cause instanceof OperoneError) ? { stack: cause.stack } : {};
     this.#ports.log.error("Module failed", { module: this.#module.id, reason, ...stack });
-    this.#onFailed(reason);
+    this.#told.failed(reason);
   }
 
   async stop(): Promise<void> {

@@ -14,17 +14,19 @@ import { OperoneError } from "../kernel/error.ts";
 import type { Operation, Progress } from "../kernel/operation.ts";
 import { selectsMany } from "../kernel/selector.ts";
 import { frontInput, toolInput } from "./mcp-arguments.ts";
+import { type Asking, withQuestions } from "./mcp-asking.ts";
 import { type Catalogue, catalogueOf, type ShownTool, shownTool, UnknownTool } from "./mcp-catalogue.ts";
 import { errorResult, toolResult } from "./mcp-result.ts";
 import type { Json } from "./mcp-schema.ts";
-import type { McpIdentity, McpSession } from "./mcp-session.ts";
+import type { McpSession } from "./mcp-session.ts";
 import { joined } from "./mcp-signal.ts";
+import { capabilitiesOf } from "./mcp-state.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 
 /** Tools about tools: what is in no list is found, looked at and called by these. */
 const metaTools: readonly (ShownTool & {
-  run(tools: Tools, given: Given, context: ServerContext): Promise<CallToolResult>;
+  run(tools: Tools, given: Given, context: ServerContext, asking: Asking): Promise<CallToolResult>;
 })[] = [
   {
     name: "search_tools",
@@ -48,7 +50,7 @@ const metaTools: readonly (ShownTool & {
       properties: { name: { type: "string" }, arguments: { type: "object" } },
       required: ["name"],
     },
-    run: (tools, given, context) => tools.callNamed(given, context),
+    run: (tools, given, context, asking) => tools.callNamed(given, context, asking),
   },
 ];
 
@@ -60,7 +62,16 @@ export function installTools(server: Server, session: McpSession): void {
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const callId = session.newCallId();
     try {
-      return await tools.call(params.name, params.arguments ?? {}, context, callId);
+      return await withQuestions(session, capabilitiesOf(server, context), context, async (asking) => {
+        try {
+          return await tools.call(params.name, params.arguments ?? {}, context, callId, asking);
+        } catch (error) {
+          // A call that goes on as a task has nobody else to tell it to.
+          if (asking.answered.aborted && error instanceof OperoneError && error.code !== "internal")
+            return errorResult(error, callId);
+          throw error;
+        }
+      });
     } catch (error) {
       // The protocol has words of its own for a tool that there is not.
       if (error instanceof UnknownTool && error.tool === params.name)
@@ -82,8 +93,7 @@ class Tools {
 
   constructor(session: McpSession) {
     this.#session = session;
-    const { view, profiles } = session;
-    this.#catalogue = catalogueOf({ table: view.table, profiles });
+    this.#catalogue = catalogueOf(session);
   }
 
   async list(): Promise<ShownTool[]> {
@@ -92,9 +102,17 @@ class Tools {
     return [...shown, ...metaTools.map(({ run: _, ...tool }) => tool)];
   }
 
-  call(name: string, given: Given, context: ServerContext, callId: string): Promise<CallToolResult> {
+  call(
+    name: string,
+    given: Given,
+    context: ServerContext,
+    callId: string,
+    asking: Asking,
+  ): Promise<CallToolResult> {
     const meta = metaTools.find((tool) => tool.name === name);
-    return meta === undefined ? this.#run(name, given, context, callId) : meta.run(this, given, context);
+    return meta === undefined
+      ? this.#run(name, given, context, callId, asking)
+      : meta.run(this, given, context, asking);
   }
 
   async #authority(): Promise<AuthorityContext> {
@@ -124,7 +142,7 @@ class Tools {
     };
   }
 
-  async callNamed(given: Given, context: ServerContext): Promise<CallToolResult> {
+  async callNamed(given: Given, context: ServerContext, asking: Asking): Promise<CallToolResult> {
     const name = words(given, "call_tool", "name");
     const inner = given.arguments ?? {};
     if (Array.isArray(inner) || !v.is(v.record(v.string(), v.unknown()), inner)) {
@@ -133,10 +151,16 @@ class Tools {
     if (metaTools.some((tool) => tool.name === name)) {
       throw new OperoneError("invalid_input", `"${name}" is called by itself and not through call_tool`);
     }
-    return this.#run(name, inner, context, this.#session.newCallId());
+    return this.#run(name, inner, context, this.#session.newCallId(), asking);
   }
 
-  async #run(name: string, given: Given, context: ServerContext, callId: string): Promise<CallToolResult> {
+  async #run(
+    name: string,
+    given: Given,
+    context: ServerContext,
+    callId: string,
+    asking: Asking,
+  ): Promise<CallToolResult> {
     const session = this.#session;
     const identity = await session.identity();
     const { operation, front } = this.#catalogue.find(session.authority(identity), name);
@@ -146,16 +170,23 @@ class Tools {
     );
     const { caller, sets, revoked } = identity;
     const target = node ?? session.node;
-    const { signal, release } = joined(signalsOf(context, session, identity));
-    const told = progressOf(context, session);
+    const { signal, release } = joined([identity.revoked, asking.signal]);
+    const told = progressOf(context, session, asking.answered);
+    const noted = notesOf(context, session, asking.answered);
     const call: Call = {
       surface: "mcp",
       operation: operation.id,
       input,
       ...{ caller, sets, signal, revoked, callId },
+      asker: asking.asker,
       ...(target === undefined || !isRoutable(operation, node) ? {} : { node: target }),
       ...(bytes === undefined ? {} : { bytes }),
-      ...(told === undefined ? {} : { onProgress: told }),
+      onProgress(progress) {
+        told?.(progress);
+        noted(progress);
+        asking.onProgress(progress);
+      },
+      ...(asking.onAsking === undefined ? {} : { onAsking: asking.onAsking }),
     };
     try {
       const answer = await session.view.call(call);
@@ -188,20 +219,35 @@ function shown(value: unknown): string {
   return value === undefined ? "none" : (JSON.stringify(value) ?? "none").slice(0, 100);
 }
 
-/** A call ends when it is cancelled, when whoever asked is gone, and when the agent's rights end. */
-function signalsOf(
-  context: ServerContext,
-  { signal }: McpSession,
-  { revoked }: McpIdentity,
-): readonly AbortSignal[] {
-  const request = context.http?.req?.signal;
-  return [context.mcpReq.signal, signal, revoked, ...(request === undefined ? [] : [request])];
+/** What is said on the way, for clients that show a log. At most one in `progressEveryMs`; the newest is never lost. */
+function notesOf(
+  { mcpReq }: ServerContext,
+  { limits, timer }: McpSession,
+  answered: AbortSignal,
+): (progress: Progress) => void {
+  let waiting = false;
+  let newest: string | undefined;
+  let last: string | undefined;
+  const send = () => {
+    waiting = false;
+    if (newest === undefined || newest === last || mcpReq.signal.aborted || answered.aborted) return;
+    last = newest;
+    void mcpReq.log("info", newest).catch(() => {});
+    waiting = true;
+    timer.after(limits.progressEveryMs, send);
+  };
+  return ({ note }) => {
+    if (note === undefined) return;
+    newest = note;
+    if (!waiting) send();
+  };
 }
 
 /** Undefined unless the client asked for it. At most one in `progressEveryMs`; a client that is behind misses some. */
 function progressOf(
   { mcpReq }: ServerContext,
   { limits, timer }: McpSession,
+  answered: AbortSignal,
 ): ((progress: Progress) => void) | undefined {
   const progressToken = mcpReq._meta?.progressToken;
   if (progressToken === undefined) return undefined;
@@ -210,7 +256,7 @@ function progressOf(
   let newest: Progress | undefined;
   const send = () => {
     waiting = false;
-    if (newest === undefined || mcpReq.signal.aborted) return;
+    if (newest === undefined || mcpReq.signal.aborted || answered.aborted) return;
     const { done, total, note, unit } = newest;
     newest = undefined;
     // The protocol wants it to rise with each notification.

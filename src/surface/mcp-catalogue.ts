@@ -54,6 +54,8 @@ export class UnknownTool extends OperoneError {
 export interface CatalogueOptions {
   readonly table: OperationTable;
   readonly profiles: readonly McpProfile[];
+  /** Says of a module whether its tools are in lists. One that is not working is still told of to whoever calls it. */
+  works?(module: string): boolean;
 }
 
 /** Of each table, by the profiles; a node has one table, and its agents few profiles. */
@@ -77,8 +79,10 @@ export function catalogueOf(options: CatalogueOptions): Catalogue {
 
 export class Catalogue {
   readonly #byName: ReadonlyMap<string, FoundTool>;
+  readonly #works: (module: string) => boolean;
 
   constructor(options: CatalogueOptions) {
+    this.#works = options.works ?? (() => true);
     const admitted = [...options.table.values()].filter(
       (operation) =>
         operation.surfaces.includes("mcp") &&
@@ -109,6 +113,20 @@ export class Catalogue {
       inputSchema: front === undefined ? inputSchemaOf(operation) : frontSchemaOf(front, operation),
       ...shortAnnotations(annotationsOf(operation)),
     }));
+  }
+
+  /** What is in the list. */
+  names(authority: AuthorityContext, whole: boolean): readonly string[] {
+    if (whole) return this.#operations(authority).map(({ id }) => id);
+    return this.#held(
+      authority,
+      frontTools.map(({ name }) => name),
+    ).map(([name]) => name);
+  }
+
+  /** Whether an operation is there, works, and may be called. */
+  shows(authority: AuthorityContext, id: string): boolean {
+    return this.#held(authority, [id]).length > 0;
   }
 
   /** Every operation under its own name. */
@@ -159,7 +177,8 @@ export class Catalogue {
   #held(authority: AuthorityContext, names: readonly string[]): [string, FoundTool][] {
     return names.flatMap((name): [string, FoundTool][] => {
       const found = this.#byName.get(name);
-      return found !== undefined && isHeld(authority, found.operation) ? [[name, found]] : [];
+      if (found === undefined || !isHeld(authority, found.operation)) return [];
+      return this.#works(found.operation.module) ? [[name, found]] : [];
     });
   }
 }

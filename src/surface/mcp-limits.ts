@@ -20,6 +20,16 @@ export interface McpLimits {
   readonly lastItemsMax: number;
   /** Between two progress notifications of one call. */
   readonly progressEveryMs: number;
+  /** A call that takes longer becomes a task, for clients that know them. */
+  readonly taskAfterMs: number;
+  /** Of what one resource gives. */
+  readonly resourceBytesMax: number;
+  /** Resources that one connection watches. */
+  readonly subscriptionsMax: number;
+  /** Between two notifications about one resource. */
+  readonly changesEveryMs: number;
+  /** How often a resource that nothing tells of is read again and compared. */
+  readonly compareEveryMs: number;
 }
 
 export const mcpLimits: McpLimits = {
@@ -34,4 +44,9 @@ export const mcpLimits: McpLimits = {
   answerBytesMax: 256 * 1024,
   lastItemsMax: 16,
   progressEveryMs: 25,
+  taskAfterMs: 500,
+  resourceBytesMax: 4 * 1024 * 1024,
+  subscriptionsMax: 64,
+  changesEveryMs: 100,
+  compareEveryMs: 2_000,
 };

@@ -1,10 +1,11 @@
 /** One agent's connection, or one request of a protocol without connections. */
 import type { AuthorityContext, Caller, GrantSet } from "../kernel/authority.ts";
 import type { Awaitable } from "../kernel/operation.ts";
-import type { KernelView } from "../kernel/view.ts";
+import type { KernelView, OperationTable } from "../kernel/view.ts";
 import type { Timer } from "./http-limits.ts";
 import { type McpLimits, mcpLimits } from "./mcp-limits.ts";
 import type { McpProfile } from "./mcp-profile.ts";
+import type { TaskBook } from "./mcp-task-book.ts";
 
 /** A proven agent, as whoever let it in says. */
 export interface McpIdentity {
@@ -14,8 +15,24 @@ export interface McpIdentity {
   readonly revoked: AbortSignal;
 }
 
+/** Who opened the connection, when that was the owner: asked through the client, and answering by calls of the owner. */
+export interface McpOwner {
+  readonly caller: Caller;
+  readonly sets: readonly GrantSet[];
+}
+
+/** Where the long calls of this agent are kept. */
+export interface McpTasks {
+  readonly book: TaskBook;
+  /** Tells the agent from every other. */
+  readonly owner: string;
+}
+
 export interface McpSessionOptions {
-  readonly view: Pick<KernelView, "table" | "call" | "permissions">;
+  readonly view: Pick<
+    KernelView,
+    "table" | "call" | "permissions" | "resources" | "prompts" | "modules" | "nodes" | "changes"
+  >;
   /** Of this program. */
   readonly version: string;
   /** Who it is now, with the rights of this moment. @throws OperoneError `not_found`, `unauthenticated`: it has ended */
@@ -30,6 +47,12 @@ export interface McpSessionOptions {
   readonly node?: string;
   /** Aborted when the connection ends. */
   readonly signal: AbortSignal;
+  /** The owner, where the client's person is known to be that. Absent: approvals wait in the queue. */
+  readonly owner?: McpOwner;
+  /** Seals what is asked, so that no other question can be answered. At least 32 bytes. */
+  readonly stateKey?: Uint8Array;
+  /** Absent: every call is answered when it is done. */
+  readonly tasks?: McpTasks;
   readonly limits?: Partial<McpLimits>;
   readonly timer?: Timer;
   readonly nowMs?: () => number;
@@ -42,6 +65,9 @@ export interface McpSessionOptions {
 
 export interface McpSession {
   readonly view: McpSessionOptions["view"];
+  readonly table: OperationTable;
+  /** False of a module that has failed. */
+  works(module: string): boolean;
   readonly version: string;
   readonly agent: string;
   readonly profiles: readonly McpProfile[];
@@ -50,6 +76,9 @@ export interface McpSession {
   readonly signal: AbortSignal;
   readonly limits: McpLimits;
   readonly timer: Timer;
+  readonly owner: McpOwner | undefined;
+  readonly stateKey: Uint8Array;
+  readonly tasks: McpTasks | undefined;
   identity(): Awaitable<McpIdentity>;
   /** What an agent with these rights may do now, on any node. */
   authority(identity: McpIdentity): AuthorityContext;
@@ -61,9 +90,14 @@ export function mcpSession(options: McpSessionOptions): McpSession {
   const { view, version, agent, profiles, signal, nodeNames = new Set<string>() } = options;
   return {
     ...{ view, version, agent, profiles, signal },
+    table: view.table,
+    works: (id) => view.modules().find((module) => module.id === id)?.state !== "failed",
     identity: options.identity,
     listAll: options.listAll ?? false,
     node: options.node,
+    owner: options.owner,
+    tasks: options.tasks,
+    stateKey: options.stateKey ?? crypto.getRandomValues(new Uint8Array(32)),
     limits: { ...mcpLimits, ...options.limits },
     timer: options.timer ?? systemTimer,
     authority: ({ sets }) => ({

@@ -1,3 +1,5 @@
+import type { ServerContext } from "@modelcontextprotocol/server";
+
 /**
  * One signal of several, given back when it is not needed any more. AbortSignal.any would hang on to those that live as
  * long as a connection or a credential, once for each call.
@@ -22,4 +24,10 @@ export function joined(signals: readonly AbortSignal[]): {
       for (const signal of signals) signal.removeEventListener("abort", follow);
     },
   };
+}
+
+/** Of one request: that it was cancelled, and that whoever asked is gone. */
+export function signalsOf({ mcpReq, http }: ServerContext): readonly AbortSignal[] {
+  const request = http?.req?.signal;
+  return [mcpReq.signal, ...(request === undefined ? [] : [request])];
 }

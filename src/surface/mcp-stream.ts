@@ -9,13 +9,20 @@
  * is not read either, and is cut in the end.
  */
 import { Buffer } from "node:buffer";
-import { type JSONRPCMessage, parseJSONRPCMessage, type Transport } from "@modelcontextprotocol/server";
+import {
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  type Server,
+  type Transport,
+} from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { errorBody, OperoneError } from "../kernel/error.ts";
 import { parseJson } from "./http-body.ts";
 import type { MessageCall, MessageSocket } from "./http-messages.ts";
 import { type McpPart, mcpServer } from "./mcp.ts";
 import { LineBuffer } from "./mcp-lines.ts";
+import { isListen, Listening } from "./mcp-listening.ts";
+import { ListWatch, tellChanged } from "./mcp-lists.ts";
 import type { McpSession } from "./mcp-session.ts";
 
 const endFrame = "end";
@@ -31,11 +38,13 @@ export interface McpStreamOptions {
 }
 
 /** JSON-RPC 2.0, section 5.1, and the first code that it leaves to servers. */
-const rpcCode = { parse: -32_700, request: -32_600, busy: -32_000 } as const;
+const rpcCode = { parse: -32_700, request: -32_600, internal: -32_603, busy: -32_000 } as const;
 
 export function mcpStream(options: McpStreamOptions): MessageCall {
   return new McpStream(options);
 }
+
+const passing: ReadonlySet<string> = new Set(["notifications/progress", "notifications/message"]);
 
 /** For whom there is none: the reason, and the end. */
 export function refusedStream(error: unknown): MessageCall {
@@ -78,6 +87,10 @@ class McpStream implements MessageCall, Transport {
   #over = false;
   #inputEnded = false;
   #socket: MessageSocket | undefined;
+  /** The one that serves the connection: the last that was made. */
+  #server: Server | undefined;
+  readonly #listening: Listening;
+  readonly #lists: ListWatch;
   #stopStall = () => {};
   #stopFinish = () => {};
   #unwatch = () => {};
@@ -86,6 +99,12 @@ class McpStream implements MessageCall, Transport {
     this.#options = options;
     this.#session = options.session(this.#abort.signal);
     this.#lines = new LineBuffer(this.#session.limits.messageBytesMax);
+    this.#listening = new Listening(this.#session, (uri) => {
+      this.#server?.sendResourceUpdated({ uri }).catch(() => {});
+    });
+    this.#lists = new ListWatch(this.#session, (list) => {
+      if (this.#server !== undefined) void tellChanged(this.#server, list);
+    });
   }
 
   opened(socket: MessageSocket): void {
@@ -96,7 +115,11 @@ class McpStream implements MessageCall, Transport {
       return;
     }
     signal.addEventListener("abort", this.#follow, { once: true });
-    serveStdio(() => mcpServer(this.#session, parts), { transport: this, onerror: () => {} });
+    const make = () => {
+      this.#server = mcpServer(this.#session, parts);
+      return this.#server;
+    };
+    serveStdio(make, { transport: this, onerror: () => {} });
     // An agent that there is not learns it now, and not at its first call.
     void this.#watch().catch((error: unknown) => this.#end(error));
   }
@@ -144,8 +167,8 @@ class McpStream implements MessageCall, Transport {
     if (this.#over) return;
     if ("id" in message && message.id !== undefined && !("method" in message)) this.#open.delete(message.id);
     // Of a client that is behind, what tells how far something has come would only be old when it is read.
-    const isProgress = "method" in message && message.method === "notifications/progress";
-    if (!(isProgress && this.#behind)) this.#say(`${JSON.stringify(message)}\n`);
+    const isPassing = "method" in message && passing.has(message.method);
+    if (!(isPassing && this.#behind)) this.#say(`${JSON.stringify(message)}\n`);
     this.#finishIfDone();
   }
 
@@ -177,7 +200,20 @@ class McpStream implements MessageCall, Transport {
   #deliver(line: string): void {
     const message = this.#read(line);
     if (message === undefined || !this.#counted(message)) return;
-    this.onmessage?.(message);
+    if (isListen(message) && "id" in message) void this.#listen(message, message.id);
+    else this.onmessage?.(message);
+  }
+
+  /** What the SDK is to promise is watched first; it may be cancelled meanwhile. */
+  async #listen(message: JSONRPCMessage, id: RequestId | undefined): Promise<void> {
+    try {
+      const asked = await this.#listening.begin(id, message);
+      if (this.#over || id === undefined || !this.#open.has(id)) this.#listening.end(id);
+      else this.onmessage?.(asked);
+    } catch (error) {
+      this.#session.unexpected(error, "");
+      this.#refuse(rpcCode.internal, "The request failed inside the node; its log has the cause", id);
+    }
   }
 
   /** Undefined for what is no message, which has its answer then. */
@@ -203,7 +239,10 @@ class McpStream implements MessageCall, Transport {
     if ("id" in message) return this.#admit(message.id);
     // A request that was cancelled is never answered.
     const id = message.method === "notifications/cancelled" ? message.params?.requestId : undefined;
-    if (typeof id === "string" || typeof id === "number") this.#open.delete(id);
+    if (typeof id === "string" || typeof id === "number") {
+      this.#open.delete(id);
+      this.#listening.end(id);
+    }
     return true;
   }
 
@@ -264,6 +303,7 @@ class McpStream implements MessageCall, Transport {
     this.#stopStall();
     this.#stopFinish();
     this.#unwatch();
+    this.#lists.close();
     this.#options.signal.removeEventListener("abort", this.#follow);
     if (reason !== undefined) this.#socket?.send(goodbye(reason));
     this.#socket?.close(reason === undefined ? closeCode.normal : closeCode.policy, "");

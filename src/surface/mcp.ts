@@ -5,20 +5,34 @@
  */
 import { type Implementation, Server } from "@modelcontextprotocol/server";
 import { installTools } from "./mcp-calls.ts";
+import { installCompletions } from "./mcp-completions.ts";
+import { installPrompts } from "./mcp-prompts.ts";
+import { installResources } from "./mcp-resources.ts";
 import type { McpSession } from "./mcp-session.ts";
+import { stateCodec } from "./mcp-state.ts";
+import { installSubscriptions } from "./mcp-subscriptions.ts";
+import { installTasks } from "./mcp-tasks.ts";
 
 /** A part of the protocol: what it registers on a server before that is connected. */
 export type McpPart = (server: Server, session: McpSession) => void;
 
 /** Every part of the protocol that a node serves. */
-const parts: readonly McpPart[] = [installTools];
+const parts: readonly McpPart[] = [
+  installTools,
+  installResources,
+  installSubscriptions,
+  installPrompts,
+  installCompletions,
+  installTasks,
+];
 
 /** A server for one connection, or for one request of a protocol without connections. */
 export function mcpServer(session: McpSession, more: readonly McpPart[] = []): Server {
   const server = new Server(implementation(session.version), {
     instructions: instructionsOf(session),
-    capabilities: {},
+    capabilities: { logging: {} },
     cacheHints,
+    requestState: { verify: (state, context) => stateCodec(session).verify(state, context) },
   });
   for (const install of [...parts, ...more]) install(server, session);
   return server;

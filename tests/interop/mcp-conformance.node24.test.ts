@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OpenDoor, openDoor } from "../mcp/conformance/door.ts";
-import { suiteModule } from "../mcp/conformance/suite-module.ts";
+import { suiteModules } from "../mcp/conformance/suite-module.ts";
 import { type McpNode, mcpNode } from "../mcp/mcp-node.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -20,7 +20,7 @@ let door: OpenDoor;
 let results: string;
 beforeAll(async () => {
   results = mkdtempSync(join(tmpdir(), "operone-conformance-"));
-  node = await mcpNode({}, [suiteModule]);
+  node = await mcpNode({}, suiteModules());
   door = openDoor(node.url, await node.agent("suite"));
 });
 afterAll(async () => {

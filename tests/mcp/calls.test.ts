@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suiteModule } from "./conformance/suite-module.ts";
+import { suiteModules } from "./conformance/suite-module.ts";
 import { type Connection, connect, textOf } from "./connection.ts";
 import { type McpNode, mcpNode } from "./mcp-node.ts";
 
@@ -122,7 +122,7 @@ describe("a command", () => {
 
 describe("what an operation tells agents", () => {
   test("is text, images, sounds and resources, as it says", async () => {
-    await using other = await mcpNode({}, [suiteModule]);
+    await using other = await mcpNode({}, suiteModules());
     await other.agent("bot");
     await using connection = await connect(other.socket, { as: "bot" });
     const types = async (name: string) =>

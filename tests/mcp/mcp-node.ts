@@ -64,13 +64,14 @@ export async function mcpNode(
   const random = systemRandom();
   const log = simulatedLog();
   const files = diskFiles();
-  const probed: Probed = { started: 0, ended: 0, bytes: 0, reached: [] };
+  const probed: Probed = { started: 0, ended: 0, bytes: 0, reached: [], gates: [], feed: () => {} };
   const names = await nodeNames({ files, path: join(data, "name"), configured: "here", hostName: "here" });
   const kernel = await boot({
     modules: [access, fs, http, mcp, nodeModule, probeModule(probed), shell, ...more],
     config: { http: { port: 0, addresses: ["127.0.0.1"] }, mcp: config, node: { name: "here" } },
     ...{ clock, random, log },
     nodeNames: names.all,
+    limits: { drainMs: 100 },
     provided: [
       [Backups, dataBackups({ directory: data, version: "0.0.0", clock })],
       [Checks, checkList()],

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { defineModule } from "../../src/kernel/module.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
+import type { Question } from "../../src/kernel/question.ts";
 
 export interface Probed {
   started: number;
@@ -11,6 +12,10 @@ export interface Probed {
   bytes: number;
   /** Inputs of what must not be reached. */
   readonly reached: string[];
+  /** Calls of `gate` that wait. Opens one. */
+  readonly gates: (() => void)[];
+  /** Gives one more item to whoever follows. */
+  feed: (item: "ready" | "same" | "changed" | "end") => void;
 }
 
 const surfaces = ["http", "cli", "mcp"] as const;
@@ -33,6 +38,81 @@ const hang = op({
     });
     state.ended++;
     return null;
+  },
+});
+const gate = op({
+  ...base,
+  name: "gate",
+  summary: "Wait until it is opened, and then ask if that is wanted",
+  effect: "write",
+  input: v.strictObject({
+    ask: v.optional(v.pipe(v.picklist(["form", "model", "folders"]), v.description("Whom to ask then"))),
+  }),
+  output: v.strictObject({ reply: v.unknown() }),
+  deadlineMs: 0,
+  run: async (state, { ask }, { signal, progress, asker }) => {
+    progress({ done: 1, total: 2, unit: "gates" });
+    await new Promise<void>((resolve) => {
+      state.gates.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    if (ask === undefined) return { reply: null };
+    const questions = {
+      form: { ask, message: "Sure?", fields: { sure: { type: "boolean" } } },
+      model: { ask, prompt: "Say hello", tokensMax: 10 },
+      folders: { ask },
+    } as const;
+    return { reply: (await asker.ask({ it: questions[ask] as Question })).it };
+  },
+});
+const feed = op({
+  ...base,
+  name: "feed",
+  summary: "Follow what the test says",
+  effect: "read",
+  gives: "items",
+  output: v.string(),
+  run: async function* (state, _input, { signal }) {
+    const waiting: string[] = [];
+    let wake = () => {};
+    state.feed = (item) => {
+      waiting.push(item);
+      wake();
+    };
+    signal.addEventListener("abort", () => wake(), { once: true });
+    state.started++;
+    while (!signal.aborted) {
+      const item = waiting.shift();
+      if (item === "end") return;
+      if (item !== undefined) yield item;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+    state.ended++;
+  },
+});
+const ask = op({
+  ...base,
+  name: "ask",
+  summary: "Ask everything, one after the other",
+  effect: "write",
+  output: v.strictObject({ replies: v.array(v.unknown()), can: v.array(v.string()) }),
+  run: async (state, _input, { asker }) => {
+    const form = {
+      ask: "form",
+      message: "Who?",
+      fields: { name: { type: "string" } },
+      required: ["name"],
+    } as const;
+    const { who } = await asker.ask({ who: form });
+    const both = await asker.ask({
+      hello: { ask: "model", prompt: "Say hello", tokensMax: 10 },
+      where: { ask: "folders" },
+    });
+    state.reached.push("asked");
+    return { replies: [who, both.hello, both.where], can: [...asker.can] };
   },
 });
 const echo = op({
@@ -147,7 +227,31 @@ export function probeModule(probed: Probed) {
     },
     requires: {},
     provides: {},
-    operations: [hang, echo, big, items, bytes, fault, owned, hidden, talk],
+    operations: [hang, gate, feed, ask, echo, big, items, bytes, fault, owned, hidden, talk],
+    resources: [
+      {
+        ...{ uri: "probe://feed", name: "feed", title: "Feed", description: "What the test says" },
+        read: { operation: "probe.echo", input: () => ({ value: 1 }) },
+        watch: {
+          operation: "probe.feed",
+          input: () => ({}),
+          begins: (item) => item === "ready",
+          changes: (item) => item === "changed",
+        },
+      },
+    ],
+    prompts: [
+      {
+        ...{ name: "probe-ask", title: "Ask", description: "Ask before it says anything", arguments: [] },
+        uses: ["probe.ask"],
+        asks: { who: { ask: "form", message: "Who?", fields: { name: { type: "string" } } } },
+        messages: (_values, replies) => [
+          { role: "user", content: { text: JSON.stringify(replies) } },
+          { role: "assistant", content: { uri: "/status" } },
+          { role: "user", content: { base64: "AAAA", mediaType: "image/png" } },
+        ],
+      },
+    ],
     start: () => ({ state: probed, services: {} }),
   });
 }

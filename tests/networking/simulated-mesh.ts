@@ -11,6 +11,7 @@ import { migrations } from "../../modules/networking/migrations.ts";
 import { RosterLedger } from "../../modules/networking/roster-ledger.ts";
 import { RosterStore } from "../../modules/networking/roster-store.ts";
 import { signerFromSeed } from "../../modules/networking/signed-record.ts";
+import { Bell } from "../../src/kernel/bell.ts";
 import type { Answer } from "../../src/kernel/call.ts";
 import { boot, type Kernel } from "../../src/kernel/kernel.ts";
 import { type Random, Router } from "../../src/kernel/ports.ts";
@@ -199,7 +200,7 @@ export class SimulatedMesh {
       nodeNames: new Set([name, peerId]),
       limits: { drainMs: 10 },
     });
-    const events = new MeshEvents(clock);
+    const events = new MeshEvents(clock, new Bell());
     const told = toldBy(events);
     const start = async () => {
       const stored = membership.read();
