@@ -91,6 +91,21 @@ test("a copy that breaks off goes on behind what has arrived, and leaves no part
   expect(readdirSync(folder).toSorted()).toEqual(["source", "target"]);
 });
 
+test("a part is hidden only where the file is, so whoever may write the file may copy it", async () => {
+  const isShown = (path: string) => !path.includes("/.");
+  const allows = (path: string) => isShown(path);
+  const check = (path: string) => {
+    if (!isShown(path)) throw new Error(`hidden: ${path}`);
+  };
+  const to = { ...places.to, access: { allows, check, unlimited: false } };
+  await transfer(places.from, to, {
+    mode: "create",
+    signal: new AbortController().signal,
+    progress: () => {},
+  });
+  expect(readFileSync(join(folder, "target")).equals(content)).toBe(true);
+});
+
 test("however often it breaks off, what arrives in the end is the file, and was sent about once", async () => {
   for (let attempt = 0; attempt < 20; attempt++) {
     far.bytesLeft = 5_000_000;

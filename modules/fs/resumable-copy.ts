@@ -67,11 +67,14 @@ async function arrived(from: Place, part: Place, signal: AbortSignal): Promise<n
   return 0;
 }
 
-/** Another version of the file, or another file, has another name. */
+/**
+ * Another version of the file, or another file, has another name. It is hidden only where the file itself is: who may write
+ * what is not hidden must be able to copy a large file, too.
+ */
 function partName(from: Place, { etag = "", sizeBytes }: Entry, name: string): string {
   const what = JSON.stringify([from.shown(from.path), etag, sizeBytes]);
   const key = new Bun.CryptoHasher("sha256").update(what).digest("hex").slice(0, 16);
-  return `.${name.slice(0, 150)}.operone-part-${key}`;
+  return `${name.slice(0, 150)}.operone-part-${key}`;
 }
 
 /** @param sent the hash of what was sent; undefined: the source computes it */
