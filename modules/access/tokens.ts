@@ -267,7 +267,9 @@ export class Tokens {
       );
       return Number.isFinite(expiresAtMs) ? { ...grant, expiresAtMs } : grant;
     });
-    return [{ holder: `${row.agent ? "agent" : "token"} ${row.name}`, owner: false, grants }];
+    if (!row.agent) return [{ holder: `token ${row.name}`, owner: false, grants }];
+    const widen = `the owner can grant it with "operone agent grant ${row.name} --grant PERMISSION=SCOPE"`;
+    return [{ holder: `agent ${row.name}`, owner: false, grants, widen }];
   }
 
   #liveAgent(ref: string): LiveToken {

@@ -134,6 +134,21 @@ test("a refusal names the holder, the permission and the value", () => {
   assert.throws(() => authority.check("fs.read", { path: "/etc" }), /"fs.read" for {"path":"\/etc"}.*set 0/);
 });
 
+test("a refusal names only whose rights lack it, and how these grow", () => {
+  const { sets, ...rest } = context([[allow("fs.read", { paths: ["/data"] })], [allow("*", "*")], "owner"]);
+  const [limit = sets[0], ...others] = sets;
+  assert.ok(limit);
+  const limited = { ...rest, sets: [...others, { ...limit, holder: "the limit", widen: "raise it" }] };
+  const refused = { code: "forbidden", message: /is not granted to the limit; raise it$/ };
+  assert.throws(() => authorityOf(limited).check("fs.read", { path: "/etc" }), refused);
+});
+
+test("a refusal for another node says that a grant has to name nodes", () => {
+  const refuse = () =>
+    authorityOf({ ...context([[allow("fs.read", "*")]]), where: "elsewhere" }).check("fs.read");
+  assert.throws(refuse, /and for another node with --nodes$/);
+});
+
 test("a refusal of an owner's right does not suggest a grant that nobody can hold", () => {
   const refuse = () => authorityOf(context([[allow("*", "*")]])).check("access.admin");
   assert.throws(refuse, /belongs to the owner alone/);

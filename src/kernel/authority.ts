@@ -149,22 +149,34 @@ export function authorityOf(context: AuthorityContext): Authority {
   };
 }
 
-/** The refusal that every place uses, so that it always names the holder, the right and the value. */
-export function forbidden(
-  { permissions, sets }: Pick<AuthorityContext, "permissions" | "sets">,
-  permission: string,
-  request?: unknown,
-): OperoneError {
+/**
+ * The refusal that every place uses, so that it always names the right, the value, and those alone who lack it: of a call
+ * from another node that is often the limit that this node sets, and not the caller.
+ */
+export function forbidden(context: AuthorityContext, permission: string, request?: unknown): OperoneError {
+  const { permissions, sets } = context;
+  const known = permissions.get(permission);
   const short = sets.filter((set) => set.widen !== undefined && !mayEver(permissions, set, permission));
-  const holders = (short.length > 0 ? short : sets).map((set) => set.holder).join(" and ") || "nobody";
+  const lacking =
+    known === undefined || request === undefined
+      ? []
+      : sets.filter((set) => decideSet(context, set, permission, known, request) !== "allow");
+  const [named = []] = [short, lacking, sets].filter((some) => some.length > 0);
+  const holders = named.map((set) => set.holder).join(" and ") || "nobody";
   const what = request === undefined ? "" : ` for ${JSON.stringify(request)}`;
   const next =
-    permissions.get(permission)?.ownerOnly === true
+    known?.ownerOnly === true
       ? "it belongs to the owner alone, so ask the owner to do it"
-      : (short[0]?.widen ?? `the owner can grant it with "operone token create --grant ${permission}=..."`);
+      : (named.find((set) => set.widen !== undefined)?.widen ??
+          `the owner can grant it with "operone token create --grant ${permission}=..."`) +
+        elsewhere(context);
   return new OperoneError("forbidden", `"${permission}"${what} is not granted to ${holders}; ${next}`, {
     permission,
   });
+}
+
+function elsewhere({ where }: AuthorityContext): string {
+  return where === "elsewhere" ? ", and for another node with --nodes" : "";
 }
 
 /** Whether the set has any grant of the permission, expired or not. */

@@ -165,7 +165,9 @@ function assertHolds(engine: Engine, admitted: Admitted, authority: AuthorityCon
   const { needs, needsOneOf } = admitted.operation;
   const lacks = (permission: string) => !holds(authority, permission);
   const missing = needs.find(lacks) ?? (needsOneOf.every(lacks) ? needsOneOf[0] : undefined);
-  if (missing !== undefined) throw denied(engine, admitted, "", { permission: missing });
+  if (missing === undefined) return;
+  engine.recorder.denial(admitted, "");
+  throw forbidden(authority, missing);
 }
 
 /**
@@ -213,7 +215,9 @@ function scopeOf({ operation, input, authority }: Admitted): Awaitable<readonly 
 /** @throws OperoneError `forbidden` */
 function assertNoneDenied(engine: Engine, admitted: Admitted, requests: readonly ScopeRequest[]): void {
   const refused = requests.find((request) => decide(admitted.authority, request) === "deny");
-  if (refused !== undefined) throw denied(engine, admitted, admitted.digest(), refused);
+  if (refused === undefined) return;
+  engine.recorder.denial(admitted, admitted.digest());
+  throw forbidden(admitted.authority, refused.permission, refused.request);
 }
 
 async function perform(engine: Engine, admitted: Admitted, asked: readonly ScopeRequest[]): Promise<Answer> {
@@ -296,16 +300,6 @@ async function startingModule(engine: Engine, admitted: Admitted): Promise<Runna
     "unavailable",
     `The module "${operation.module}" is ${waiting?.status ?? "stopped"}, so "${operation.id}" cannot run; "operone modules" shows why`,
   );
-}
-
-function denied(
-  engine: Engine,
-  admitted: Admitted,
-  inputDigest: string,
-  request: ScopeRequest,
-): OperoneError {
-  engine.recorder.denial(admitted, inputDigest);
-  return forbidden(admitted.authority, request.permission, request.request);
 }
 
 /** The same words for an operation that does not exist and for one that this surface does not show. */
