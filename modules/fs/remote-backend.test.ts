@@ -46,6 +46,13 @@ test("each method is one operation on that node, and nothing of it is judged her
     expect(work).toThrow(/trash|restored/);
 });
 
+test("a node that there is not is said to be none, and not a file that is missing", async () => {
+  const { place } = nodeThat(() => {
+    throw new OperoneError("not_found", 'There is no node "pi" in this mesh', { node: "pi" });
+  });
+  await expect(place.backend.stat(place.access, "/a")).rejects.toThrow('There is no node "pi"');
+});
+
 test("what is not there is undefined, and any other refusal is the other node's own", async () => {
   const refusing = (code: "not_found" | "forbidden") =>
     nodeThat(() => {

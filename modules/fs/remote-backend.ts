@@ -63,8 +63,10 @@ export class RemoteBackend implements Backend {
     try {
       return entryFrom(await this.#value("stat", { path, follow }));
     } catch (error) {
-      if (error instanceof OperoneError && error.code === "not_found") return undefined;
-      throw error;
+      if (!(error instanceof OperoneError) || error.code !== "not_found") throw error;
+      // It is the node that there is not, and nothing was asked of anybody.
+      if (error.details?.node !== undefined) throw error;
+      return undefined;
     }
   }
 

@@ -40,5 +40,7 @@ function unknownNode(ref: string, nodes: readonly Named[]): OperoneError {
           .toSorted()
           .slice(0, 20)
           .join(", ")}`;
-  return new OperoneError("not_found", `There is no node "${ref.slice(0, 80)}" in this mesh; ${next}`);
+  return new OperoneError("not_found", `There is no node "${ref.slice(0, 80)}" in this mesh; ${next}`, {
+    node: ref.slice(0, 80),
+  });
 }
