@@ -74,6 +74,9 @@ describe("a grant as an owner types it", () => {
     for (const scope of wrong)
       expect([scope, refusal(`file.read=${scope}`).code]).toEqual([scope, "invalid_input"]);
     expect(refusal('file.read={"paths":[7]}').message).toMatch(/does not fit "file.read": paths.0/);
+    expect(refusal('file.read={"path":["/a"]}').message).toMatch(
+      /paths: is missing; path: there is no such key/,
+    );
   });
 
   test("takes no scope but * where the permission is all or nothing", () => {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Decision, Grant, Permission } from "../../src/kernel/authority.ts";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { nearest } from "../../src/kernel/nearest.ts";
+import { problemOf } from "../../src/kernel/schema-issue.ts";
 import { limits } from "./limits.ts";
 
 export type Permissions = ReadonlyMap<string, Permission>;
@@ -118,7 +119,7 @@ function scopeFor({ permission: name, scope }: GrantDraft, permission: Permissio
   }
   const parsed = v.safeParse(permission.scope, scope);
   if (parsed.success) return parsed.output;
-  const issues = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? "scope"}: ${issue.message}`);
+  const issues = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? "scope"}: ${problemOf(issue, [])}`);
   throw new OperoneError(
     "invalid_input",
     `The scope ${quote(scope)} does not fit "${name}": ${issues.join("; ")}`,

@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock } from "../../src/kernel/ports.ts";
+import { problemOf } from "../../src/kernel/schema-issue.ts";
 import type { Access, Backend, OpenFile } from "./backend.ts";
 import { cachedFile } from "./cache/cached-file.ts";
 import type { ContentCache } from "./cache/content-cache.ts";
@@ -281,10 +282,10 @@ function checked(kind: MountKind, settings: unknown, schema: v.GenericSchema = k
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const at = v.getDotPath(issue) ?? "the settings";
-  const takes = Object.keys(kind.settings.entries).join(", ");
+  const names = Object.keys(kind.settings.entries);
   throw new OperoneError(
     "invalid_input",
-    `A mount of the kind "${kind.id}" cannot take ${at}: ${issue.message}; it takes ${takes || "nothing"}`,
+    `A mount of the kind "${kind.id}" cannot be made, ${at}: ${problemOf(issue, names)}; it takes ${names.join(", ") || "nothing"}`,
   );
 }
 

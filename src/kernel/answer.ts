@@ -2,10 +2,10 @@
 import * as v from "valibot";
 import type { Answer } from "./call.ts";
 import { OperoneError } from "./error.ts";
-import { nearest } from "./nearest.ts";
 import { type BytesAnswer, inputEntries, type Operation } from "./operation.ts";
 import type { Clock, Log } from "./ports.ts";
 import { guarded, type Running } from "./running.ts";
+import { problemOf } from "./schema-issue.ts";
 
 /** A call whose handler is about to run. */
 export interface Performance {
@@ -145,17 +145,4 @@ export function invalidInput(
   return new OperoneError("invalid_input", `The ${what} of "${operation.id}" is not valid: ${text}`, {
     issues: listed,
   });
-}
-
-/** A refused value is quoted up to this length. */
-const problemLengthMax = 300;
-
-/** In words for whoever made the call: a missing and an unknown key say so, with the nearest name that exists. */
-function problemOf(issue: v.BaseIssue<unknown>, names: readonly string[]): string {
-  const last = issue.path?.at(-1);
-  const isKey = issue.type === "strict_object" && last?.origin === "key";
-  if (!isKey) return issue.message.slice(0, problemLengthMax);
-  if (issue.received === "undefined") return "is missing";
-  const near = issue.path?.length === 1 ? nearest(String(last.key), names) : undefined;
-  return near === undefined ? "there is no such key" : `there is no such key; did you mean "${near}"?`;
 }

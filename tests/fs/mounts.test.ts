@@ -321,11 +321,13 @@ test("a name that is in use, or is no name, is refused, and what does not exist 
     ]);
   const at = { name: "new", path: join(node.work, "no") };
   expect((await refusal(node.value("mount", at))).code).toBe("not_found");
-  expect((await refusal(node.value("mount", { ...at, path: join(node.docs, "a.md") }))).code).toBe(
-    "conflict",
-  );
+  const noFolder = await refusal(node.value("mount", { ...at, path: join(node.docs, "a.md") }));
+  expect(noFolder.code).toBe("conflict");
+  expect(noFolder.message).toContain("--kind archive");
   expect((await refusal(node.value("mount", { ...at, path: "/@docs/deep" }))).code).toBe("invalid_input");
-  expect((await refusal(node.value("mount", { name: "new" }))).message).toContain("it takes path");
+  expect((await refusal(node.value("mount", { name: "new" }))).message).toContain(
+    "path: is missing; it takes path",
+  );
   expect((await refusal(node.value("mount", { name: "new", kind: "memory", path: "/" }))).code).toBe(
     "invalid_input",
   );

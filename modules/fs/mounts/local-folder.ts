@@ -88,5 +88,8 @@ export async function assertDisk(path: string, disk: string | undefined): Promis
 
 function assertDirectory({ kind, path }: Entry): void {
   if (kind === "directory") return;
-  throw new OperoneError("conflict", `"${path}" is no directory; mount the one that it lies in`);
+  throw new OperoneError(
+    "conflict",
+    `"${path}" is no directory; mount the one that it lies in, or an archive with --kind archive`,
+  );
 }
