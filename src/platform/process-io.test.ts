@@ -14,6 +14,18 @@ async function* chunks(count: number, failure?: Error) {
   if (failure !== undefined) throw failure;
 }
 
+test("a terminal that was never told its size is not taken for one without columns", () => {
+  const { stdout } = process;
+  const before = Object.getOwnPropertyDescriptor(stdout, "columns");
+  Object.defineProperty(stdout, "columns", { value: 0, configurable: true });
+  try {
+    expect(processIo(new AbortController().signal).columns).toBeGreaterThan(0);
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(stdout, "columns");
+    else Object.defineProperty(stdout, "columns", before);
+  }
+});
+
 test("a file is written whole and read back in chunks", async () => {
   const path = join(folder, "whole");
   await io.writeFile(path, chunks(40));

@@ -39,7 +39,8 @@ export function processIo(signal: AbortSignal): ProcessIo {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
     },
-    columns: process.stdout.columns ?? process.stderr.columns ?? 80,
+    // A terminal that was never told its size says 0.
+    columns: process.stdout.columns || process.stderr.columns || 80,
     monotonicMs: () => performance.now(),
     environment: process.env,
     signal,

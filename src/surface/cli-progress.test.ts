@@ -21,6 +21,9 @@ test("a bar, the share, the speed and what is left are shown once they are known
     "[--------------------] 0 %  0 B of 100 MiB",
     "[##########----------] 50 %  50 MiB of 100 MiB  25 MiB/s  2 s left",
   ]);
+  clock.nowMs = 3_960;
+  line.show({ done: 99 * MiB, total: 100 * MiB, unit: "bytes" });
+  assert.match(shown().at(-1) ?? "", / 1 s left$/);
 });
 
 test("without a total there is a count and a speed, and other units have no speed", () => {

@@ -68,10 +68,15 @@ function progressText({ done, total, unit, note }: Progress, perMs: number): str
     ...(known ? [`${bar(done / total)} ${Math.floor((done / total) * 100)} %`] : []),
     `${count(done)}${known ? ` of ${count(total)}` : ""}${named}`,
     ...(perMs > 0 && unit === "bytes" ? [`${bytesText(perMs * 1_000)}/s`] : []),
-    ...(perMs > 0 && known ? [`${durationText(Math.max(0, total - done) / perMs)} left`] : []),
+    ...(perMs > 0 && known ? [`${durationText(wholeSeconds((total - done) / perMs))} left`] : []),
   ];
   const text = `${parts.join("  ")}${note === undefined ? "" : `: ${note}`}`;
   return escapeControls(text).replaceAll("\n", " ");
+}
+
+/** Nobody reads milliseconds that go by. */
+function wholeSeconds(ms: number): number {
+  return Math.ceil(Math.max(0, ms) / 1_000) * 1_000;
 }
 
 function bar(share: number): string {

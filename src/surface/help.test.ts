@@ -17,7 +17,7 @@ test("help for an operation says how to call it and what comes of it", () => {
   const text = helpForOperation(operation("sample", "echo"), 80);
   for (const part of [
     "  operone sample echo [options] TEXT [NAMES...]",
-    "  operone echo",
+    "  operone echo [options] TEXT [NAMES...]",
     "Every kind of field goes in and comes out again.",
     "TEXT ",
     "Any text (required)",
@@ -36,6 +36,16 @@ test("help for an operation says how to call it and what comes of it", () => {
     assert.ok(text.includes(part), `${part}\n\n${text}`);
   }
   assert.doesNotMatch(text, /--output|--stdin-file|--idempotency-key/);
+});
+
+test("exit codes are told from the smallest on, and 0 before them", () => {
+  const [, told = ""] = /Exit codes: ([^.]*)/.exec(helpForOperation(operation("sample", "store"), 80)) ?? [];
+  const exits = told.split(",").map((one) => Number.parseInt(one, 10));
+  assert.ok(exits.length > 3);
+  assert.deepEqual(
+    exits,
+    exits.toSorted((a, b) => a - b),
+  );
 });
 
 test("help shows only what fits the operation", () => {

@@ -50,11 +50,12 @@ export function operationHelp(operation: Operation): OperationHelp {
   const words = positionals.map((option) => wordText(option));
   const needed = named.filter(({ required }) => required).map((option) => spelledOption(option));
   const free = named.length > needed.length ? ["[options]"] : [];
+  const usage = (typed: string) => [typed, ...needed, ...free, ...words].join(" ");
   const codes = new Set([...everyCall, ...operation.errors]);
   return {
     id: operation.id,
-    usage: [command, ...needed, ...free, ...words].join(" "),
-    aliases: (operation.cli.alias ?? []).map((alias) => `operone ${alias}`),
+    usage: usage(command),
+    aliases: (operation.cli.alias ?? []).map((alias) => usage(`operone ${alias}`)),
     summary: operation.summary,
     description: operation.description,
     effect: operation.effect,
@@ -74,7 +75,9 @@ export function operationHelp(operation: Operation): OperationHelp {
       command: [command, ...argumentsFromInput(operation, input).map(shellQuote)].join(" "),
       note,
     })),
-    errors: [...codes].map((code) => ({ code, exit: errorCodes[code].exit })),
+    errors: [...codes]
+      .map((code) => ({ code, exit: errorCodes[code].exit }))
+      .toSorted((a, b) => a.exit - b.exit),
     failureExit: operation.cli.failureExit,
   };
 }
