@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { usualRights } from "./agent-rights.ts";
+import { bothSpellings, usualRights } from "./agent-rights.ts";
 import type { GrantDraft } from "./grants.ts";
 
 const permissions = new Map(
@@ -27,6 +27,14 @@ test("in its workspaces it works alone, but for hidden files and commands that a
   expect(alone).toContain('allow shell.run={"commands":["**"],"workspaces":["/srv/a"]}');
   expect(rights.map(({ permission }) => permission)).not.toContain("shell.unconfined");
   expect(rights.map(({ permission }) => permission)).not.toContain("*");
+});
+
+test("a workspace in the home counts however a call writes it, and any other as it is", () => {
+  const both = ["/home/me/a", "~/a"];
+  expect(bothSpellings(["/home/me/a"], "/home/me")).toEqual(both);
+  expect(bothSpellings(["~/a", "/home/me/a"], "/home/me")).toEqual(both);
+  expect(bothSpellings(["~"], "/home/me")).toEqual(["/home/me", "~"]);
+  expect(bothSpellings(["/home/men", "/srv"], "/home/me")).toEqual(["/home/men", "/srv"]);
 });
 
 test("what the owner grants as a whole is not asked for besides", () => {

@@ -9,6 +9,20 @@ function allow(permission: string, scope: unknown): GrantDraft {
 }
 
 /**
+ * A folder in the home in both spellings: a right to commands counts for a folder as the call writes it, and a shell
+ * makes `/home/me/a` of the `~/a` that an agent will write.
+ *
+ * @param home of the node's user, absolute
+ */
+export function bothSpellings(workspaces: readonly string[], home: string): readonly string[] {
+  const spelled = workspaces.flatMap((path) => {
+    if (path === "~" || path.startsWith("~/")) return [`${home}${path.slice(1)}`, path];
+    return path === home || path.startsWith(`${home}/`) ? [path, `~${path.slice(home.length)}`] : [path];
+  });
+  return [...new Set(spelled)];
+}
+
+/**
  * Files without hidden ones, because those hold keys and what programs obey (a hook below `.git` runs as the owner);
  * commands only confined, and without a network. What a person approves is judged call by call.
  *

@@ -1,8 +1,9 @@
 /** Agents: tokens of programs that decide by themselves, with or without a secret of their own. */
+import { homedir } from "node:os";
 import * as v from "valibot";
 import { spanOrNever } from "../../src/kernel/duration.ts";
 import { operationsOf } from "../../src/kernel/operation.ts";
-import { usualRights } from "./agent-rights.ts";
+import { bothSpellings, usualRights } from "./agent-rights.ts";
 import { draftsFromTexts } from "./grants.ts";
 import { limits } from "./limits.ts";
 import { renderAgents, renderCreatedAgent, renderToken } from "./render.ts";
@@ -39,7 +40,9 @@ const agentAdd = op({
       v.pipe(
         v.array(WorkspacePath),
         v.maxLength(limits.workspacesMax),
-        v.description("Folders in which it may work without asking, as its calls will write them"),
+        v.description(
+          "Folders in which it may work without asking; on other nodes as its calls will write them",
+        ),
       ),
       [],
     ),
@@ -70,7 +73,10 @@ const agentAdd = op({
   async run(access, { workspace, grant, ask, deny, defaults, expiresIn, ...rest }) {
     const { tokens, permissions } = await access;
     const explicit = draftsFromTexts({ grant, ask, deny });
-    const usual = defaults ? usualRights(workspace, explicit, permissions) : [];
+    // On another node ~ is another home, which nobody named.
+    const here = rest.nodes.length === 0 && process.platform !== "win32";
+    const folders = here ? bothSpellings(workspace, homedir()) : workspace;
+    const usual = defaults ? usualRights(folders, explicit, permissions) : [];
     const { token, ...made } = tokens.create({
       ...rest,
       grants: [...usual, ...explicit],

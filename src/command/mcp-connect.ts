@@ -11,7 +11,7 @@ import { assertYes, type Outside, realOutside } from "./mcp-outside.ts";
 import { printed } from "./mcp-print.ts";
 import { digestOf, entryDigest, type Record, Records } from "./mcp-records.ts";
 import { entryIn, withEntry } from "./mcp-settings.ts";
-import { endpointOf, keptRightsText, placeholder, type Wish, wishOf } from "./mcp-wish.ts";
+import { agentAddText, endpointOf, keptRightsText, placeholder, type Wish, wishOf } from "./mcp-wish.ts";
 
 /** Only for the file's owner, because a token is in it. */
 const secretMode = 0o600;
@@ -38,7 +38,10 @@ async function printEntry(
   const { name } = wish.agent;
   if (input.flag("print")) {
     await show(placeholder);
-    terminal.err(`Nothing was written. The entry works for an agent "${name}": operone agent add ${name}\n`);
+    const token = wish.http ? `, and with its token in the place of ${placeholder}` : "";
+    terminal.err(
+      `Nothing was written. The entry works for an agent "${name}"${token}: ${agentAddText(wish)}\n`,
+    );
     return 0;
   }
   const known = await agentNamed(node, name);

@@ -3,6 +3,7 @@ import { posix, resolve } from "node:path";
 import { OperoneError } from "../kernel/error.ts";
 import { folderFacts } from "../platform/probe.ts";
 import type { OperationClient } from "../surface/client.ts";
+import { shellQuote } from "../surface/help.ts";
 import type { CommandInput } from "./command.ts";
 import { type AgentWish, httpAddress } from "./mcp-agent.ts";
 import type { Endpoint, McpClient, Place } from "./mcp-clients.ts";
@@ -101,6 +102,19 @@ export async function endpointOf(wish: Wish, node: OperationClient, token: strin
   );
   const url = `${await httpAddress(node)}${query.size === 0 ? "" : `?${query.toString()}`}`;
   return { kind: "http", url, token };
+}
+
+/** The command line that makes the agent of a wish. */
+export function agentAddText({ agent, http }: Wish): string {
+  const { name, workspaces, grant, ask, deny, nodes, acceptWarnings } = agent;
+  const lists = { workspaces, grant, ask, deny, nodes };
+  const words = [
+    ...["operone", "agent", "add", name],
+    ...Object.entries(lists).flatMap(([option, list]) => list.flatMap((value) => [`--${option}`, value])),
+    ...(acceptWarnings ? ["--accept-warnings"] : []),
+    ...(http ? ["--bearer"] : []),
+  ];
+  return words.map(shellQuote).join(" ");
 }
 
 /**
