@@ -68,6 +68,7 @@ const list = op({
     cursor: v.optional(v.pipe(v.string(), v.description("For the next page. Absent: this was the last."))),
   }),
   cli: {
+    knownAs: ["ls", "dir"],
     positional: ["path"],
     paths: ["path"],
     render: ({ entries, cursor }) => ({
@@ -128,7 +129,12 @@ const glob = op({
     limit: amount(10_000, 1_000_000, "Entries in the answer."),
   }),
   output: v.strictObject({ path: v.string(), kind: EntryShape.entries.kind }),
-  cli: { positional: ["pattern", "path"], paths: ["path"], render: ({ path }) => lines(path) },
+  cli: {
+    knownAs: ["find"],
+    positional: ["pattern", "path"],
+    paths: ["path"],
+    render: ({ path }) => lines(path),
+  },
   examples: [{ input: { pattern: "no-such-*", path: "/" } }],
   run: async function* (fs, input, context) {
     const { globbed } = await import("./glob.ts");
@@ -155,7 +161,12 @@ const usage = op({
     largest: v.array(v.strictObject({ path: v.string(), sizeBytes: v.number() })),
   }),
   deadlineMs: 3_600_000,
-  cli: { positional: ["path"], paths: ["path"], render: (found) => ({ stdout: usageText(found) }) },
+  cli: {
+    knownAs: ["du"],
+    positional: ["path"],
+    paths: ["path"],
+    render: (found) => ({ stdout: usageText(found) }),
+  },
   run: async (fs, { path, largest }, context) => {
     const { usageOf } = await import("./usage.ts");
     return usageOf(await fs.reading(context, path), largest, context.signal, context.progress);

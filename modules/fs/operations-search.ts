@@ -71,6 +71,7 @@ const search = op({
   errors: ["not_found", "conflict", "limited", "deadline"],
   deadlineMs: 3_600_000,
   cli: {
+    knownAs: ["grep", "rg"],
     positional: ["pattern", "path"],
     paths: ["path"],
     render,

@@ -43,6 +43,7 @@ const remove = op({
   errors: ["not_found", "conflict", "limited", "unsupported"],
   deadlineMs: 3_600_000,
   cli: {
+    knownAs: ["rm", "rmdir", "delete"],
     positional: ["path"],
     paths: ["path"],
     render: ({ path, trash }) =>

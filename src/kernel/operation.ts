@@ -124,6 +124,8 @@ export interface CliHints {
   readonly places?: readonly string[];
   /** Shorter spellings, as words: `["status"]`, `["token create"]`. */
   readonly alias?: readonly string[];
+  /** What other programs call it: `["ls"]`. It is no spelling; who types it is told the right one. */
+  readonly knownAs?: readonly string[];
   /** Text for people instead of JSON; `--json` always gives the plain value. */
   render?(value: unknown): CliOutput;
   /** Exit code taken from a value or from the last item; undefined keeps 0. */

@@ -60,6 +60,11 @@ export function findCommand({ table, modules, commands }: CommandLine, argv: rea
   }
   const [first = "", second] = words;
   const own = operations.filter((operation) => operation.module === first);
+  const meant = operations.find(
+    ({ module, cli }) => cli.knownAs?.includes((module === first ? second : first) ?? "") === true,
+  );
+  if (meant !== undefined && (own.length === 0 || meant.module === first))
+    throw unknown(words.slice(0, own.length === 0 ? 1 : 2).join(" "), `${meant.module} ${meant.name}`, "");
   if (own.length === 0) {
     const spellings = operations.flatMap((operation) => operation.cli.alias ?? []);
     const names = [...modules.map(({ id }) => id), ...commands.map((command) => command.words), ...spellings];

@@ -66,6 +66,19 @@ test("help for a module and for operone list what the command line has, and noth
   assert.ok(!module.includes("far"));
 });
 
+test("who types what other programs call it is told what it is here", () => {
+  const refused = (...words: string[]) => {
+    try {
+      return findCommand(line, words).kind;
+    } catch (error) {
+      return String(error);
+    }
+  };
+  for (const words of [["print"], ["print", "hi"], ["sample", "print"]])
+    assert.match(refused(...words), /no command "[a-z ]*print"; did you mean "operone sample echo"\?/);
+  assert.doesNotMatch(refused("other", "print"), /sample echo/);
+});
+
 test("help is found in every spelling", () => {
   assert.equal(findCommand(line, []).kind, "all");
   assert.equal(findCommand(line, ["help"]).kind, "all");

@@ -36,7 +36,7 @@ const values: readonly Operation<null>[] = [
     effect: "read",
     input: Everything,
     output: Everything,
-    cli: { positional: ["text", "names"], alias: ["echo"] },
+    cli: { positional: ["text", "names"], alias: ["echo"], knownAs: ["print"] },
     examples: [
       { input: { text: "hi", deep: true }, output: { text: "hi", count: 3 }, note: "With a default" },
     ],
