@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, visible } from "../../src/kernel/plain-text.ts";
-import { sizeText } from "./render.ts";
+import { filesText, sizeText } from "./render.ts";
 import { reading, readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, ifMatch, path } from "./shapes.ts";
 import type { FsState } from "./state.ts";
@@ -242,7 +242,12 @@ const move = op({
   input: v.strictObject(places),
   output: EntryShape,
   deadlineMs: hourMs,
-  cli: { positional: ["from", "to"], paths: ["from", "to"], render: ({ path }) => lines(visible(path)) },
+  cli: {
+    knownAs: ["mv"],
+    positional: ["from", "to"],
+    paths: ["from", "to"],
+    render: ({ path }) => lines(visible(path)),
+  },
   async run(fs, { from, to, replace }, context) {
     const { signal, progress } = context;
     const { moved } = await import("./moving.ts");
@@ -282,10 +287,11 @@ const copy = op({
   }),
   deadlineMs: hourMs,
   cli: {
+    knownAs: ["cp", "scp"],
     positional: ["from", "to"],
     places: ["from", "to"],
     render: ({ files, bytes, left }) => ({
-      stdout: `${files} files, ${sizeText(bytes)}\n`,
+      stdout: `${filesText(files)}, ${sizeText(bytes)}\n`,
       stderr: left.map(({ path, why }) => `operone: left out ${visible(path)}: ${visible(why)}\n`).join(""),
     }),
   },

@@ -30,4 +30,5 @@ test("a tree is drawn with its last branches closed", () => {
 test("usage ends with the sum", () => {
   const text = usageText({ path: "/t", bytes: 3_000, files: 2, entries: [{ path: "/t/a", bytes: 2_000 }] });
   expect(text).toBe("  2.00 kB  /t/a\n  3.00 kB  /t (2 files)\n");
+  expect(usageText({ path: "/t", bytes: 0, files: 1, entries: [] })).toEndWith("/t (1 file)\n");
 });

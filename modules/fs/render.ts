@@ -63,9 +63,13 @@ interface Usage {
   readonly entries: readonly { readonly path: string; readonly bytes: number }[];
 }
 
+export function filesText(count: number): string {
+  return count === 1 ? "1 file" : `${count} files`;
+}
+
 export function usageText({ path, bytes, files, entries }: Usage): string {
   const shown = entries
     .slice(0, 20)
     .map((one) => `${sizeText(one.bytes).padStart(9)}  ${visible(one.path)}\n`);
-  return `${shown.join("")}${sizeText(bytes).padStart(9)}  ${visible(path)} (${files} files)\n`;
+  return `${shown.join("")}${sizeText(bytes).padStart(9)}  ${visible(path)} (${filesText(files)})\n`;
 }

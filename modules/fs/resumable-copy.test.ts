@@ -150,6 +150,17 @@ test("bytes that change on the way are noticed, and do not get the name", async 
   expect(readdirSync(folder)).toEqual(["source"]);
 });
 
+test("a file is not copied onto a directory, and the refusal says what to write instead", async () => {
+  const to = { ...places.to, path: folder };
+  const options = { signal: new AbortController().signal, progress: () => {} };
+  for (const mode of ["create", "any"] as const)
+    await expect(transfer(places.from, to, { ...options, mode })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`copy is to have: "${join(folder, "source")}"`),
+    });
+  expect(readdirSync(folder)).toEqual(["source"]);
+});
+
 test("what is there already is not replaced, and is not looked for only in the end", async () => {
   writeFileSync(join(folder, "target"), "mine");
   await expect(copy()).rejects.toMatchObject({ code: "conflict" });

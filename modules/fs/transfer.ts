@@ -2,7 +2,7 @@
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Progress } from "../../src/kernel/operation.ts";
 import type { WriteMode } from "./backend.ts";
-import { isWithin, joined } from "./file-path.ts";
+import { isWithin, joined, nameOf } from "./file-path.ts";
 import { byteProgress } from "./progress-steps.ts";
 import { assertSame, copyResumable, hashedOn, resumableBytesMin, writeOptionsOf } from "./resumable-copy.ts";
 import { entryAt } from "./state.ts";
@@ -39,9 +39,20 @@ export interface Transferred {
 export async function transfer(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
   const source = await entryAt(from);
   if (source.kind === "directory") return await directory(from, to, options);
+  await assertNoDirectory(from, to);
   const copier = new Copier(options, source.sizeBytes);
   await copier.file(from, to);
   return copier.result();
+}
+
+/** Whoever writes a folder wants the file in it, and a copy takes no name by itself. @throws OperoneError `conflict` */
+async function assertNoDirectory(from: Place, to: Place): Promise<void> {
+  const there = await to.backend.stat(to.access, to.path, { follow: true });
+  if (there?.kind !== "directory") return;
+  throw new OperoneError(
+    "conflict",
+    `"${to.shown(to.path)}" is a directory; write the name that the copy is to have: "${to.shown(joined(to.path, nameOf(from.path)))}"`,
+  );
 }
 
 class Copier {
