@@ -35,6 +35,14 @@ test("a name and a colon in front name the node", () => {
   assert.deepEqual(typed({ from: "c:/a" }).input, { from: "/home/me/work/c:/a" });
 });
 
+test("a node without a path is refused with what is meant, and never a file here", () => {
+  assert.throws(() => typed({ from: "pi:" }), {
+    code: "invalid_input",
+    message: /write "pi:~\/" for the home/,
+  });
+  assert.deepEqual(typed({ from: "./pi:" }).input, { from: "/home/me/work/pi:" });
+});
+
 test("two nodes in one call, and a path of here on another node, are refused", () => {
   assert.throws(() => typed({ from: "pi:/a", to: "laptop:/b" }), { code: "invalid_input" });
   assert.throws(() => typed({ from: "pi:/a" }, "laptop"), { code: "invalid_input" });

@@ -29,7 +29,7 @@ export function typedPaths(
   const fields: Record<string, unknown> = { ...input };
   const texts = keys.flatMap((key) => {
     const text = fields[key];
-    return typeof text === "string" ? [{ key, text, parts: onNode.exec(text) }] : [];
+    return typeof text === "string" ? [{ key, text, parts: partsOf(text) }] : [];
   });
   const node = oneNode(
     selected,
@@ -44,6 +44,15 @@ export function typedPaths(
   return { input: fields, node };
 }
 
+/** @throws OperoneError `invalid_input` for `laptop:`, which is the home elsewhere, and would be a file here */
+function partsOf(text: string): RegExpExecArray | null {
+  if (!/^[^/:\\]{2,}:$/.test(text)) return onNode.exec(text);
+  throw new OperoneError(
+    "invalid_input",
+    `"${text}" names no path; write "${text}~/" for the home on that node, or "./${text}" for a file here`,
+  );
+}
+
 /** A path of the node that is asked, or `{ node, path }`. */
 function placeOf(
   value: unknown,
@@ -51,7 +60,7 @@ function placeOf(
   workingDirectory: string | undefined,
 ): unknown {
   if (typeof value !== "string") return value;
-  const [, node, path] = onNode.exec(value) ?? [];
+  const [, node, path] = partsOf(value) ?? [];
   if (node !== undefined) return { node, path };
   if (value === "" || /^[/~]/.test(value) || workingDirectory === undefined) return value;
   return here(value, selected, workingDirectory);
