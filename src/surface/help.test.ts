@@ -79,6 +79,13 @@ test("who types what other programs call it is told what it is here", () => {
   assert.doesNotMatch(refused("other", "print"), /sample echo/);
 });
 
+test("a path says how it is typed here, and other words do not", () => {
+  const echo = operation("sample", "echo");
+  const typed = /lies in the folder where you are/;
+  assert.doesNotMatch(helpForOperation(echo, 200), typed);
+  assert.match(helpForOperation({ ...echo, cli: { ...echo.cli, paths: ["text"] } }, 200), typed);
+});
+
 test("help is found in every spelling", () => {
   assert.equal(findCommand(line, []).kind, "all");
   assert.equal(findCommand(line, ["help"]).kind, "all");

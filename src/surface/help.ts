@@ -38,6 +38,10 @@ const everyCall: readonly ErrorCode[] = [
   "deadline",
 ];
 
+/** What a path can be here besides, where a person stands in a folder. */
+const typedPathText =
+  ' At the command line "a.md" lies in the folder where you are, and "pi:/a" on the node pi.';
+
 /** Every operation of the command line, sorted by id. */
 export function commandLineHelp(table: CommandLine["table"]): readonly OperationHelp[] {
   return cliOperations(table).map(operationHelp);
@@ -64,7 +68,10 @@ export function operationHelp(operation: Operation): OperationHelp {
       ...(operation.needsOneOf.length > 0 ? [operation.needsOneOf.join(" or ")] : []),
     ],
     options: [
-      ...positionals.map((option) => ({ spelled: wordName(option), text: optionText(option) })),
+      ...positionals.map((option) => ({
+        spelled: wordName(option),
+        text: `${optionText(option)}${operation.cli.paths?.includes(option.key) === true ? typedPathText : ""}`,
+      })),
       ...named.map((option) => ({ spelled: spelledOption(option), text: optionText(option) })),
     ],
     callOptions: callOptionsFor(operation).map(([name, { value, summary }]) => ({
