@@ -263,11 +263,11 @@ test("printing makes and writes nothing, and the generic client prints its entry
   const { out } = await at.connect("codex", "--print", "--http");
   expect(out).toContain('Authorization = "Bearer TOKEN"');
   expect([at.agents.size, readdirSync(at.home)]).toEqual([0, []]);
-  const wanted = ["--workspaces", at.project, "--nodes", "all", "--ask", "shell.run=*", "--http"];
+  const wanted = ["--workspace", at.project, "--nodes", "all", "--ask", "shell.run=*", "--http"];
   const told = await at.connect("generic", "--print", ...wanted);
   expect(told.err).toContain("in the place of TOKEN");
   expect(told.err).toContain(
-    `: operone agent add generic --workspaces ${at.project} --ask 'shell.run=*' --nodes '*' --bearer\n`,
+    `: operone agent add generic --workspace ${at.project} --ask 'shell.run=*' --nodes '*' --bearer\n`,
   );
   const made = await at.connect("generic", "--http", "--yes");
   expect(JSON.parse(made.out)).toEqual({

@@ -106,8 +106,8 @@ export async function endpointOf(wish: Wish, node: OperationClient, token: strin
 
 /** The command line that makes the agent of a wish. */
 export function agentAddText({ agent, http }: Wish): string {
-  const { name, workspaces, grant, ask, deny, nodes, acceptWarnings } = agent;
-  const lists = { workspaces, grant, ask, deny, nodes };
+  const { name, workspace, grant, ask, deny, nodes, acceptWarnings } = agent;
+  const lists = { workspace, grant, ask, deny, nodes };
   const words = [
     ...["operone", "agent", "add", name],
     ...Object.entries(lists).flatMap(([option, list]) => list.flatMap((value) => [`--${option}`, value])),

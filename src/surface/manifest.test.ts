@@ -42,10 +42,38 @@ const module: Module = defineModule({
       run: () => null,
     }),
   ],
+  resources: [
+    {
+      ...{ uri: "/b/{id}", name: "b", title: "B", description: "Of an id" },
+      read: { operation: "b.z", input: () => ({}) },
+      list: { operation: "b.z", input: () => ({}), each: () => [] },
+      watch: { operation: "b.z", input: () => ({}) },
+    },
+    {
+      ...{ uri: "b://all", name: "all", title: "All", description: "All" },
+      read: { operation: "b.z", input: () => ({}) },
+    },
+  ],
+  prompts: [
+    {
+      ...{ name: "do", title: "Do", description: "Do it", uses: ["b.a"] },
+      arguments: [{ name: "what", description: "What", required: true }],
+      asks: { sure: { ask: "form", message: "Sure?", fields: {} } },
+      messages: () => [],
+    },
+  ],
   start: () => {
     throw new Error("a manifest is read without running anything");
   },
 });
+
+const prompt = {
+  name: "do",
+  description: "Do it",
+  uses: ["b.a"],
+  arguments: [{ name: "what", required: true }],
+  asks: ["sure"],
+};
 
 test("a manifest is data: everything that is declared, in a fixed order, without starting the module", () => {
   const first = defineModule({ ...module, id: "a", operations: [], permissions: {} });
@@ -92,6 +120,11 @@ test("a manifest is data: everything that is declared, in a fixed order, without
         gives: "value",
       },
     ],
+    resources: [
+      { name: "all", uri: "b://all", description: "All", read: "b.z" },
+      { name: "b", uri: "/b/{id}", description: "Of an id", read: "b.z", list: "b.z", watch: "b.z" },
+    ],
+    prompts: [prompt],
     configuration: {
       type: "object",
       properties: { port: { type: "number", default: 1 } },
