@@ -52,3 +52,17 @@ export const roles: Readonly<Record<RoleName, Role>> = {
 export function roleOf(name: string | null | undefined): Role | undefined {
   return roleNames.some((known) => known === name) ? roles[name as RoleName] : undefined;
 }
+
+/** A role's grants where they count. */
+export function roleGrants({
+  role,
+  nodes,
+}: {
+  readonly role: string | null;
+  /** JSON: a list of nodes; null: here alone. */
+  readonly nodes: string | null;
+}): readonly Grant[] {
+  const grants = roleOf(role)?.grants ?? [];
+  if (nodes === null) return grants;
+  return grants.map((grant) => ({ ...grant, nodes: JSON.parse(nodes) as "*" | readonly string[] }));
+}

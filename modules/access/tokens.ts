@@ -20,7 +20,7 @@ import {
 } from "./grants.ts";
 import { randomId, randomSecret } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { type RoleName, roleOf } from "./roles.ts";
+import { type RoleName, roleGrants, roleOf } from "./roles.ts";
 import type { CreatedToken, TokenOut } from "./shapes.ts";
 import type { StoredGrant, TokenRow, TokenStore } from "./token-store.ts";
 import { Uses } from "./uses.ts";
@@ -387,13 +387,6 @@ function identityOf({ row, sets, controller }: LiveToken): Identity {
     sets,
     revoked: controller.signal,
   };
-}
-
-/** A role's grants where they count. */
-function roleGrants({ role, nodes }: Pick<TokenRow, "role" | "nodes">): readonly Grant[] {
-  const grants = roleOf(role)?.grants ?? [];
-  if (nodes === null) return grants;
-  return grants.map((grant) => ({ ...grant, nodes: JSON.parse(nodes) as "*" | readonly string[] }));
 }
 
 function digestOf(token: string): Uint8Array {

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { OperoneError } from "../kernel/error.ts";
-import { enlargePipe } from "./pipes.ts";
 import { type RawTerminal, rawTerminal } from "./raw-terminal.ts";
 
 interface Writer {
@@ -31,7 +30,7 @@ export interface ProcessIo {
 export function processIo(signal: AbortSignal): ProcessIo {
   return {
     stdin: stdinChunks(),
-    stdout: roomyWriter(writer(process.stdout), () => enlargePipe(1)),
+    stdout: roomyWriter(writer(process.stdout), () => void enlargeStdout()),
     stderr: writer(process.stderr),
     workingDirectory: process.cwd(),
     isTty: {
@@ -56,6 +55,12 @@ export function fileStream(path: string): ReadableStream<Uint8Array> {
     throw new OperoneError("not_found", `There is no file "${path}"`);
   }
   return Bun.file(path).stream();
+}
+
+/** Few commands write so much: the others do without the way into the C library. */
+async function enlargeStdout(): Promise<void> {
+  const { enlargePipe } = await import("./pipes.ts");
+  enlargePipe(1);
 }
 
 /** From here on a write is one of many. */
