@@ -80,7 +80,7 @@ class McpStream implements MessageCall, Transport {
   /** Requests that are not answered yet. */
   readonly #open = new Set<RequestId>();
   /** Lines that came while the client was behind, and answers that wait for it. */
-  #incoming: string[] = [];
+  #incoming: (string | OperoneError)[] = [];
   #incomingBytes = 0;
   #outgoing: string[] = [];
   #behind = false;
@@ -176,18 +176,15 @@ class McpStream implements MessageCall, Transport {
     this.#end(undefined);
   }
 
+  /** @param line an error in place of one that cannot be read: it has an answer too, and waits as others do */
   #take(line: string | OperoneError): void {
-    if (line instanceof OperoneError) this.#refuse(rpcCode.parse, line.message);
-    else if (line.trim() !== "") this.#takeLine(line);
-  }
-
-  #takeLine(line: string): void {
+    if (this.#over || (typeof line === "string" && line.trim() === "")) return;
     if (!this.#behind) {
       this.#deliver(line);
       return;
     }
     const { waitingMax, waitingBytesMax } = this.#session.limits;
-    this.#incomingBytes += line.length;
+    this.#incomingBytes += typeof line === "string" ? line.length : 0;
     if (this.#incoming.length >= waitingMax || this.#incomingBytes > waitingBytesMax) {
       this.#end(
         new OperoneError("limited", "More was sent while the answers were not read; read them first"),
@@ -197,7 +194,11 @@ class McpStream implements MessageCall, Transport {
     this.#incoming.push(line);
   }
 
-  #deliver(line: string): void {
+  #deliver(line: string | OperoneError): void {
+    if (line instanceof OperoneError) {
+      this.#refuse(rpcCode.parse, line.message);
+      return;
+    }
     const message = this.#read(line);
     if (message === undefined || !this.#counted(message)) return;
     if (isListen(message) && "id" in message) void this.#listen(message, message.id);

@@ -1,0 +1,54 @@
+/** What costs a client little must cost the node little: lines that nobody can read. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mcpSession } from "../../src/surface/mcp-session.ts";
+import { mcpStream } from "../../src/surface/mcp-stream.ts";
+import { type McpNode, mcpNode } from "./mcp-node.ts";
+
+let node: McpNode;
+beforeAll(async () => {
+  node = await mcpNode();
+});
+afterAll(() => node[Symbol.asyncDispose]());
+
+/** A connection whose client has room for one answer and reads none. */
+function unread() {
+  const seen = { sent: [] as (string | Uint8Array)[], closed: false };
+  const stream = mcpStream({
+    signal: new AbortController().signal,
+    session: (signal) =>
+      mcpSession({
+        ...{ view: node.kernel.view, version: "0", agent: "slow", profiles: [], signal },
+        identity: () => ({
+          caller: { kind: "agent", id: "slow", name: "slow" },
+          sets: [],
+          revoked: new AbortController().signal,
+        }),
+        limits: { waitingMax: 10 },
+      }),
+    ended: () => {
+      seen.closed = true;
+    },
+  });
+  stream.opened({ send: (frame) => seen.sent.push(frame) === 0, close: () => {}, cut: () => {} });
+  return { stream, seen };
+}
+
+test("answers to what cannot be read do not pile up for a client that does not read them", () => {
+  const { stream, seen } = unread();
+  const bad = new Uint8Array([0xff, 0x0a]);
+  for (let at = 0; at < 11; at++) stream.received(bad);
+  expect([seen.sent.length, seen.closed]).toEqual([1, false]);
+  stream.received(bad);
+  expect(seen.closed).toBe(true);
+  expect(new TextDecoder().decode(seen.sent.at(-1) as Uint8Array)).toContain("limited");
+});
+
+test("those that waited are given in their order when the client reads on", () => {
+  const { stream, seen } = unread();
+  const refusals = () => seen.sent.map((one) => String(one).includes("not UTF-8"));
+  stream.received(new Uint8Array([0xff, 0x0a]));
+  stream.received(new TextEncoder().encode("no JSON\n"));
+  stream.received(new Uint8Array([0xff, 0x0a]));
+  for (let at = 0; at < 3; at++) stream.drained();
+  expect(refusals()).toEqual([true, false, true]);
+});
