@@ -7,7 +7,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export class LineBuffer {
   readonly #lineBytesMax: number;
-  #parts: Uint8Array[] = [];
+  /** One piece of memory, however many pieces the line comes in: each would cost a hundred bytes beside its own. */
+  #held: Uint8Array = new Uint8Array();
   #bytes = 0;
   /** Of a line that is too long, the rest is passed over. */
   #skipping = false;
@@ -26,15 +27,13 @@ export class LineBuffer {
     }
     const rest = piece.subarray(from);
     if (rest.length === 0 || this.#skipping) return;
-    this.#bytes += rest.length;
-    if (this.#bytes > this.#lineBytesMax) {
+    if (this.#bytes + rest.length > this.#lineBytesMax) {
       this.#clear();
       this.#skipping = true;
       yield tooLong(this.#lineBytesMax);
       return;
     }
-    // The piece belongs to whoever brought it.
-    this.#parts.push(rest.slice());
+    this.#keep(rest);
   }
 
   /** What has no line end at the end of all. */
@@ -44,12 +43,24 @@ export class LineBuffer {
     if (line !== undefined) yield line;
   }
 
+  /** A copy: the piece belongs to whoever brought it. */
+  #keep(piece: Uint8Array): void {
+    const bytes = this.#bytes + piece.length;
+    if (bytes > this.#held.length) {
+      const grown = new Uint8Array(Math.min(this.#lineBytesMax, Math.max(bytes, 2 * this.#held.length)));
+      grown.set(this.#held.subarray(0, this.#bytes));
+      this.#held = grown;
+    }
+    this.#held.set(piece, this.#bytes);
+    this.#bytes = bytes;
+  }
+
   #line(last: Uint8Array): string | OperoneError | undefined {
     if (this.#skipping) {
       this.#skipping = false;
       return undefined;
     }
-    const bytes = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
+    const bytes = this.#bytes === 0 ? last : Buffer.concat([this.#held.subarray(0, this.#bytes), last]);
     this.#clear();
     if (bytes.length > this.#lineBytesMax) return tooLong(this.#lineBytesMax);
     try {
@@ -60,7 +71,7 @@ export class LineBuffer {
   }
 
   #clear(): void {
-    this.#parts = [];
+    this.#held = new Uint8Array();
     this.#bytes = 0;
   }
 }

@@ -1,5 +1,8 @@
-/** What costs a client little must cost the node little: lines that nobody can read. */
+/** What costs a client little must cost the node little: lines that nobody can read, pieces of one byte. */
+import { heapStats } from "bun:jsc";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mcpLimits } from "../../src/surface/mcp-limits.ts";
+import { LineBuffer } from "../../src/surface/mcp-lines.ts";
 import { mcpSession } from "../../src/surface/mcp-session.ts";
 import { mcpStream } from "../../src/surface/mcp-stream.ts";
 import { type McpNode, mcpNode } from "./mcp-node.ts";
@@ -51,4 +54,14 @@ test("those that waited are given in their order when the client reads on", () =
   stream.received(new Uint8Array([0xff, 0x0a]));
   for (let at = 0; at < 3; at++) stream.drained();
   expect(refusals()).toEqual([true, false, true]);
+});
+
+test("a line that comes byte by byte takes the room of its bytes, and not that of as many pieces", () => {
+  const lines = new LineBuffer(mcpLimits.messageBytesMax);
+  Bun.gc(true);
+  const before = heapStats().objectTypeCounts.Uint8Array ?? 0;
+  for (let at = 0; at < 100_000; at++) expect(lines.add(new Uint8Array([0x61])).next().done).toBe(true);
+  Bun.gc(true);
+  expect((heapStats().objectTypeCounts.Uint8Array ?? 0) - before).toBeLessThan(1_000);
+  expect([...lines.add(new Uint8Array([0x0a]))]).toEqual(["a".repeat(100_000)]);
 });
