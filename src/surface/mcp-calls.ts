@@ -121,6 +121,13 @@ class Tools {
 
   async search(given: Given): Promise<CallToolResult> {
     const query = words(given, "search_tools", "query", "");
+    const { queryLengthMax } = this.#session.limits;
+    if (query.length > queryLengthMax) {
+      throw new OperoneError(
+        "invalid_input",
+        `The query for search_tools has ${query.length} characters, and may have ${queryLengthMax}; a few words find more`,
+      );
+    }
     const { tools, total } = this.#catalogue.search(await this.#authority(), query);
     const lines = tools.map(({ name, summary }) => `${String(name)}: ${String(summary)}`);
     const rest = total > tools.length ? [`[${total - tools.length} more fit; use other words]`] : [];

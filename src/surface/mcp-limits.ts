@@ -4,6 +4,8 @@ export interface McpLimits {
   readonly messageBytesMax: number;
   /** Brackets and braces inside each other. Deeper input could exhaust the stack of whoever walks it. */
   readonly jsonDepthMax: number;
+  /** Of the words that tools are looked for by: each word is looked for in each tool. */
+  readonly queryLengthMax: number;
   /** Requests of one connection that are not answered yet; one more is refused at once. */
   readonly requestsMax: number;
   /** Messages that wait because their sender does not read what it has asked for. */
@@ -35,6 +37,7 @@ export interface McpLimits {
 export const mcpLimits: McpLimits = {
   messageBytesMax: 8 * 1024 * 1024,
   jsonDepthMax: 64,
+  queryLengthMax: 1_000,
   requestsMax: 64,
   waitingMax: 1_024,
   waitingBytesMax: 16 * 1024 * 1024,

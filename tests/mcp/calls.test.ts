@@ -202,6 +202,11 @@ describe("progress", () => {
   });
 });
 
+test("more words than a tool is looked for by are refused, for each is looked for in each tool", async () => {
+  const refused = await agent.call("search_tools", { query: "a ".repeat(501) });
+  expect([refused.isError, textOf(refused)]).toEqual([true, expect.stringContaining("may have 1000")]);
+});
+
 describe("arguments that make no sense", () => {
   test.each([
     ["call_tool", { name: "probe_echo", arguments: [1] }, "must be an object"],
