@@ -34,6 +34,8 @@ interface Session {
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #byId = new Map<string, Session>();
+  /** With those whose beginning is not answered yet. */
+  readonly #all = new Set<Session>();
   #stopSweep = () => {};
   #closed = false;
 
@@ -53,14 +55,30 @@ export class Sessions {
     }
     const first = Array.isArray(body) ? body[0] : body;
     if (request.method !== "POST" || !isInitializeRequest(first)) return refusal(400, -32_000, needsSession);
-    if (!this.#makeRoom(visitor)) return refusal(503, -32_000, noRoom);
-    return this.#through(await this.#start(visitor, make), request, body, visitor);
+    // Before there is room for it: an agent that there is not takes none.
+    const { revoked } = await visitor.identity();
+    if (this.#mustGo(visitor.key, 1) === "nobody") return refusal(503, -32_000, noRoom);
+    return this.#begun(this.#start(visitor, revoked, make), request, body, visitor);
+  }
+
+  /**
+   * A beginning that the SDK refuses is no session: nobody could name it, and it would stay for ever. Nor does another
+   * have to go for it.
+   */
+  async #begun(session: Session, request: Request, body: unknown, visitor: Visitor): Promise<Response> {
+    try {
+      await session.server.connect(session.transport);
+      return await this.#through(session, request, body, visitor);
+    } finally {
+      if (session.transport.sessionId === undefined) await session.transport.close();
+      else this.#makeRoom(session);
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopSweep();
-    await Promise.all([...this.#byId.values()].map((session) => session.transport.close()));
+    await Promise.all([...this.#all].map((session) => session.transport.close()));
   }
 
   async #through(session: Session, request: Request, body: unknown, visitor: Visitor): Promise<Response> {
@@ -82,7 +100,7 @@ export class Sessions {
     }
   }
 
-  async #start(visitor: Visitor, make: MakeServer): Promise<Session> {
+  #start(visitor: Visitor, revoked: AbortSignal, make: MakeServer): Session {
     const { clock, state } = this.#options;
     const abort = new AbortController();
     const transport = new WebStandardStreamableHTTPServerTransport({
@@ -96,36 +114,37 @@ export class Sessions {
       requests: 0,
       usedMs: clock.monotonicMs(),
     };
+    this.#all.add(session);
     const ended = () => void transport.close().catch(() => {});
-    const { revoked } = await visitor.identity();
     revoked.addEventListener("abort", ended, { once: true });
-    await server.connect(transport);
-    const closeServer = transport.onclose;
+    // Before the server is connected, which puts its own end behind this one.
     transport.onclose = () => {
       revoked.removeEventListener("abort", ended);
+      this.#all.delete(session);
       if (transport.sessionId !== undefined) this.#byId.delete(transport.sessionId);
       session.forget();
       abort.abort();
-      closeServer?.();
     };
     return session;
   }
 
-  /** Takes the session of the same agent, else of anybody, that was used least lately and has nothing running. */
-  #makeRoom(visitor: Visitor): boolean {
+  /** @param more sessions that are to come, of this agent */
+  #mustGo(key: string, more: number, besides?: Session): Session | "nobody" | undefined {
     const { sessionsMax, sessionsPerAgentMax } = this.#options.config;
-    const own = [...this.#byId.values()].filter((session) => session.visitor.key === visitor.key);
-    if (own.length >= sessionsPerAgentMax) return this.#forgetOldest(own);
-    return this.#byId.size < sessionsMax || this.#forgetOldest([...this.#byId.values()]);
+    const all = [...this.#all];
+    const own = all.filter((session) => session.visitor.key === key);
+    const isCrowded = own.length + more > sessionsPerAgentMax;
+    if (!isCrowded && all.length + more <= sessionsMax) return undefined;
+    const [oldest] = (isCrowded ? own : all)
+      .filter((one) => one.requests === 0 && one.transport.sessionId !== undefined && one !== besides)
+      .toSorted((a, b) => a.usedMs - b.usedMs);
+    return oldest ?? "nobody";
   }
 
-  #forgetOldest(sessions: readonly Session[]): boolean {
-    const [oldest] = sessions
-      .filter(({ requests }) => requests === 0)
-      .toSorted((a, b) => a.usedMs - b.usedMs);
-    if (oldest === undefined) return false;
-    void oldest.transport.close();
-    return true;
+  /** Takes the session of the same agent, else of anybody, that was used least lately and has nothing running. */
+  #makeRoom(begun: Session): void {
+    const oldest = this.#mustGo(begun.visitor.key, 0, begun);
+    if (oldest !== undefined && oldest !== "nobody") void oldest.transport.close();
   }
 
   #sweepLater(): void {

@@ -123,6 +123,52 @@ describe("a session", () => {
   });
 });
 
+describe("a beginning that is refused", () => {
+  const count = async () =>
+    ((await node.owner("mcp.connections")) as { readonly connections: unknown[] }).connections.length;
+
+  test.each([
+    ["because it accepts no answer", initialize, { accept: "application/json" }, 406],
+    [
+      "because it has company",
+      [
+        { jsonrpc: "2.0", id: 1, ...initialize },
+        { jsonrpc: "2.0", id: 2, ...ping },
+      ],
+      {},
+      400,
+    ],
+  ])("leaves no session behind: %s", async (what, body, headers, status) => {
+    const as = await node.agent(what.replaceAll(" ", "-"));
+    const before = await count();
+    const text = Array.isArray(body) ? JSON.stringify(body) : body;
+    for (let at = 0; at < 5; at++) {
+      const refused = await post(text, { headers, as });
+      expect([refused.status, refused.headers.get("mcp-session-id")]).toEqual([status, null]);
+      await refused.text();
+    }
+    expect(await count()).toBe(before);
+  });
+
+  test("leaves none behind either for an agent that there is not", async () => {
+    const before = await count();
+    const refused = await fetch("http://operone/mcp", {
+      ...{
+        unix: node.socket,
+        method: "POST",
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...initialize }),
+      },
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        "operone-agent": "nobody",
+      },
+    });
+    expect([refused.status, await refused.text()]).toEqual([404, expect.stringContaining("nobody")]);
+    expect(await count()).toBe(before);
+  });
+});
+
 describe("a request over HTTP", () => {
   test.each([
     ["without a session", ping, {}, 400],
