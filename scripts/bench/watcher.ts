@@ -26,9 +26,10 @@ const starts: Readonly<Record<WatcherName, Start>> = {
     const place = { backend, access, path: folder, shown: (path: string) => path };
     const input = { patterns: [], recursive: true, ignoreFiles: true, debounceMs: 5, initial: false };
     const { signal } = new AbortController();
+    const caller = { kind: "owner", id: "owner", name: "owner" } as const;
     const ready = Promise.withResolvers<void>();
     void (async () => {
-      for await (const item of new Watches(systemClock()).watch(place, input, { signal })) {
+      for await (const item of new Watches(systemClock()).watch(place, input, { caller, signal })) {
         if ("ready" in item) ready.resolve();
         else if ("changes" in item) for (const { path } of item.changes) heard(path);
       }

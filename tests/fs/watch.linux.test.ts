@@ -184,3 +184,18 @@ test("a reader that does not read is told of the last state, once", async () => 
   const busy = one.changes().filter(({ path }) => path === join(folder, "busy"));
   expect(busy.length).toBeLessThan(200);
 });
+
+test("no token takes the watches of others, and all of them together not the owner's", async () => {
+  const folder = newFolder();
+  const by = (id: string) => ({
+    ...granted(allowing("fs.read", folder)),
+    caller: { kind: "token", id, name: id } as const,
+  });
+  await using held = new AsyncDisposableStack();
+  const begin = async (more: Partial<Call>) => held.use(await watch(folder, {}, more));
+  for (let times = 0; times < 32; times++) await begin(by("one"));
+  await expect(begin(by("one"))).rejects.toMatchObject({ code: "limited" });
+  for (let times = 0; times < 32; times++) await begin(by("two"));
+  await expect(begin(by("three"))).rejects.toMatchObject({ code: "limited" });
+  await begin({});
+});

@@ -1,4 +1,5 @@
 /** A caller's watch: with their rights, their patterns, and a limit on how many there are. */
+import type { Caller } from "../../../src/kernel/authority.ts";
 import { OperoneError } from "../../../src/kernel/error.ts";
 import type { Clock } from "../../../src/kernel/ports.ts";
 import { type EntryShape, entryShape } from "../shapes.ts";
@@ -7,7 +8,10 @@ import { below } from "./model.ts";
 import type { Step } from "./settling.ts";
 import { watchTree } from "./watch.ts";
 
+/** Of all callers but the owner, who has as many: nobody can take the owner's. */
 const watchesMax = 64;
+/** Of one token or agent. */
+const watchesPerCallerMax = 32;
 /** Of one other node: all its callers have one. */
 const watchesPerSharerMax = 8;
 /** Of one item. */
@@ -36,22 +40,23 @@ export type WatchItem =
   | { readonly ended: string };
 
 interface WatchCall {
+  readonly caller: Caller;
   readonly signal: AbortSignal;
   readonly sharedBy?: string | undefined;
 }
 
 export class Watches {
   readonly #clock: Clock;
-  /** By whom; undefined for callers of this node. */
-  readonly #open = new Set<{ readonly sharedBy: string | undefined }>();
+  readonly #open = new Set<Holder>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async *watch(place: Place, input: WatchInput, { signal, sharedBy }: WatchCall): AsyncGenerator<WatchItem> {
-    this.#assertRoom(sharedBy);
-    const own = { sharedBy };
+  async *watch(place: Place, input: WatchInput, call: WatchCall): AsyncGenerator<WatchItem> {
+    const { signal } = call;
+    const own = holderOf(call);
+    this.#assertRoom(own);
     this.#open.add(own);
     try {
       yield* this.#told(place, input, signal);
@@ -92,14 +97,28 @@ export class Watches {
     }
   }
 
-  #assertRoom(sharedBy: string | undefined): void {
-    const own = [...this.#open].filter((one) => sharedBy !== undefined && one.sharedBy === sharedBy).length;
-    if (this.#open.size < watchesMax && own < watchesPerSharerMax) return;
+  #assertRoom({ pool, key, most }: Holder): void {
+    const all = [...this.#open].filter((one) => one.pool === pool);
+    const own = all.filter((one) => one.key === key).length;
+    if (all.length < watchesMax && own < most) return;
     throw new OperoneError(
       "limited",
-      `${this.#open.size} folders are watched already, ${own} of them for that node; end one of these watches`,
+      `${all.length} folders are watched already, ${own} of them for you or your node; end one of these watches`,
     );
   }
+}
+
+/** Who a watch is counted for. */
+interface Holder {
+  readonly pool: "owner" | "others";
+  readonly key: string;
+  readonly most: number;
+}
+
+function holderOf({ caller: { kind, id }, sharedBy }: WatchCall): Holder {
+  if (sharedBy !== undefined) return { pool: "others", key: `node ${sharedBy}`, most: watchesPerSharerMax };
+  if (kind === "owner") return { pool: "owner", key: kind, most: watchesMax };
+  return { pool: "others", key: `${kind} ${id}`, most: watchesPerCallerMax };
 }
 
 type Wanted = (relative: string) => boolean;
