@@ -80,7 +80,7 @@ async function connectFile(
     return report(input, client, wish, file, "");
   }
   const wanted = withEntry(client, file.text ?? "", path, plan.entry(placeholder));
-  const shown = difference(file.real, file.text, wanted);
+  const shown = difference(file.real, file.text, wanted, [plan.entry(placeholder), plan.current]);
   if (!input.json) input.terminal.err(planText(wish, plan, shown));
   const command = `mcp connect ${client.name}`;
   await assertYes(input, `Write this to ${file.real}? [y/N] `, command);

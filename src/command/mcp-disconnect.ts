@@ -31,7 +31,8 @@ export async function disconnect(
     );
   }
   const target = targetOf(client, file, record);
-  const shown = difference(file.real, file.text, target ?? "");
+  const entries = [entryIn(client, file.text ?? "", path), record.entryBefore];
+  const shown = difference(file.real, file.text, target ?? "", entries);
   if (!input.json) input.terminal.err(`${shown}\n`);
   const command = `mcp disconnect ${client.name}`;
   await assertYes(input, `Write this to ${file.real}, and end the agent? [y/N] `, command);
