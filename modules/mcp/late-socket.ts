@@ -1,14 +1,17 @@
 /** A WebSocket whose other end is still being loaded: what happens meanwhile is told afterwards, in its order. */
 import type { MessageCall, MessageSocket } from "../../src/surface/http-messages.ts";
 
-/** Frames of 1 MiB at most, while the code is read from the disk; one more ends the connection. */
-const waitingMax = 64;
+/** While the code is read from the disk; one frame more ends the connection. */
+const waitingMax = 1_024;
+const waitingBytesMax = 16 * 1024 * 1024;
 
 type Event = (call: MessageCall) => void;
 
 export class LateSocket implements MessageCall {
   readonly #load: () => Promise<MessageCall>;
   #waiting: Event[] = [];
+  #waitingBytes = 0;
+  #socket: MessageSocket | undefined;
   #call: MessageCall | undefined;
 
   constructor(load: () => Promise<MessageCall>) {
@@ -16,6 +19,7 @@ export class LateSocket implements MessageCall {
   }
 
   opened(socket: MessageSocket): void {
+    this.#socket = socket;
     this.#pass((call) => call.opened(socket));
     this.#load().then(
       (call) => {
@@ -30,6 +34,14 @@ export class LateSocket implements MessageCall {
   received(frame: string | Uint8Array): void {
     // The bytes belong to the server as soon as this returns.
     const kept = typeof frame === "string" || this.#call !== undefined ? frame : frame.slice();
+    if (this.#call === undefined) {
+      this.#waitingBytes += kept.length;
+      // What is left out would be missing without a word. What has ended is still told to the call.
+      if (this.#waiting.length >= waitingMax || this.#waitingBytes > waitingBytesMax) {
+        this.#socket?.cut();
+        return;
+      }
+    }
     this.#pass((call) => call.received(kept));
   }
 
@@ -43,6 +55,6 @@ export class LateSocket implements MessageCall {
 
   #pass(event: Event): void {
     if (this.#call !== undefined) event(this.#call);
-    else if (this.#waiting.length < waitingMax) this.#waiting.push(event);
+    else this.#waiting.push(event);
   }
 }
