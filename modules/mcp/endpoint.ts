@@ -132,14 +132,10 @@ export class Endpoint {
 
   /** @throws OperoneError `limited` */
   #stream(asked: AgentRequest, signal: AbortSignal): MessageCall {
-    const { state, config, use } = this.#options;
-    if (state.count("stdio") >= config.connectionsMax) {
-      throw new OperoneError(
-        "limited",
-        `${config.connectionsMax} programs are connected already; end one of them, or raise mcp.connectionsMax`,
-      );
-    }
-    const forget = state.add({ agent: asked.visitor.agent, by: "stdio", sinceMs: use.clock.nowMs() });
+    const { state, use } = this.#options;
+    const { agent, key } = asked.visitor;
+    this.#assertRoom(key);
+    const forget = state.add({ agent, by: "stdio", sinceMs: use.clock.nowMs() }, key);
     const end = joined([signal, this.#closing.signal]);
     return mcpStream({
       session: (ended) => this.#session(asked, ended),
@@ -149,6 +145,19 @@ export class Endpoint {
         forget();
       },
     });
+  }
+
+  #assertRoom(key: string): void {
+    const { state, config } = this.#options;
+    const full = (count: number, whose: string, setting: string) =>
+      new OperoneError(
+        "limited",
+        `${count} programs ${whose} are connected already; end one of them, or raise mcp.${setting}`,
+      );
+    if (state.count("stdio", key) >= config.connectionsPerAgentMax)
+      throw full(config.connectionsPerAgentMax, "of this agent", "connectionsPerAgentMax");
+    if (state.count("stdio") >= config.connectionsMax)
+      throw full(config.connectionsMax, "of all agents", "connectionsMax");
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,7 @@ export const config = v.strictObject({
   ),
   sessionIdleMs: count(1_800_000, 1_000, 86_400_000, "A session that is not used for so long is forgotten"),
   connectionsMax: count(256, 1, 10_000, 'Programs that are connected by "operone mcp" at once'),
+  connectionsPerAgentMax: count(128, 1, 10_000, "Those of one agent"),
 });
 
 export const mcp = defineModule({

@@ -110,7 +110,7 @@ export class Sessions {
     const server = make(abort.signal, () => session.visitor.identity());
     const session: Session = {
       ...{ transport, server, abort, visitor },
-      forget: state.add({ agent: visitor.agent, by: "http", sinceMs: clock.nowMs() }),
+      forget: state.add({ agent: visitor.agent, by: "http", sinceMs: clock.nowMs() }, visitor.key),
       requests: 0,
       usedMs: clock.monotonicMs(),
     };

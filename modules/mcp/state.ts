@@ -8,20 +8,23 @@ export interface Connection {
 }
 
 export class McpState {
-  readonly #connections = new Set<Connection>();
+  /** With what agents are told apart by: a name says it only to people. */
+  readonly #connections = new Map<Connection, string>();
 
   /** Those that are connected for the longest time first. */
   connections(): readonly Connection[] {
-    return [...this.#connections];
+    return [...this.#connections.keys()];
   }
 
-  count(by: Connection["by"]): number {
-    return [...this.#connections].filter((one) => one.by === by).length;
+  /** @param key of one agent; absent: of all */
+  count(by: Connection["by"], key?: string): number {
+    const all = [...this.#connections];
+    return all.filter(([one, of]) => one.by === by && (key === undefined || of === key)).length;
   }
 
   /** Gives what takes it away again. */
-  add(connection: Connection): () => void {
-    this.#connections.add(connection);
+  add(connection: Connection, key: string): () => void {
+    this.#connections.set(connection, key);
     return () => void this.#connections.delete(connection);
   }
 }

@@ -160,6 +160,19 @@ describe("a token", () => {
 });
 
 describe("one program too many", () => {
+  test("does not take the places of others", async () => {
+    await using full = await mcpNode({ connectionsPerAgentMax: 2 });
+    const greedy = { as: "greedy", initialize: false };
+    for (const name of ["greedy", "modest"]) await full.agent(name);
+    await using _first = await connect(full.socket, greedy);
+    await using _second = await connect(full.socket, greedy);
+    await using third = await connect(full.socket, greedy);
+    await third.closed;
+    expect(JSON.stringify(third.goodbyes)).toContain("raise mcp.connectionsPerAgentMax");
+    await using other = await connect(full.socket, { as: "modest" });
+    expect((await other.request("ping")).result).toEqual({});
+  });
+
   test("is refused, and says so", async () => {
     await using full = await mcpNode({ connectionsMax: 1 });
     await using _first = await connect(full.socket);
