@@ -90,6 +90,7 @@ function onWire(tools: readonly ShownTool[]): Tool[] {
 class Tools {
   readonly #session: McpSession;
   readonly #catalogue: Catalogue;
+  #running = 0;
 
   constructor(session: McpSession) {
     this.#session = session;
@@ -102,17 +103,29 @@ class Tools {
     return [...shown, ...metaTools.map(({ run: _, ...tool }) => tool)];
   }
 
-  call(
+  /** A request that was cancelled has no answer, and counts as none; what it began counts until it has ended. */
+  async call(
     name: string,
     given: Given,
     context: ServerContext,
     callId: string,
     asking: Asking,
   ): Promise<CallToolResult> {
-    const meta = metaTools.find((tool) => tool.name === name);
-    return meta === undefined
-      ? this.#run(name, given, context, callId, asking)
-      : meta.run(this, given, context, asking);
+    const { callsMax } = this.#session.limits;
+    if (this.#running >= callsMax)
+      throw new OperoneError(
+        "limited",
+        `${callsMax} calls of yours have not ended yet; wait for some of them`,
+      );
+    this.#running++;
+    try {
+      const meta = metaTools.find((tool) => tool.name === name);
+      return await (meta === undefined
+        ? this.#run(name, given, context, callId, asking)
+        : meta.run(this, given, context, asking));
+    } finally {
+      this.#running--;
+    }
   }
 
   async #authority(): Promise<AuthorityContext> {

@@ -8,6 +8,8 @@ export interface McpLimits {
   readonly queryLengthMax: number;
   /** Requests of one connection that are not answered yet; one more is refused at once. */
   readonly requestsMax: number;
+  /** Calls of one connection or session that run, with those that were cancelled and have not ended. */
+  readonly callsMax: number;
   /** Messages that wait because their sender does not read what it has asked for. */
   readonly waitingMax: number;
   readonly waitingBytesMax: number;
@@ -39,6 +41,7 @@ export const mcpLimits: McpLimits = {
   jsonDepthMax: 64,
   queryLengthMax: 1_000,
   requestsMax: 64,
+  callsMax: 128,
   waitingMax: 1_024,
   waitingBytesMax: 16 * 1024 * 1024,
   stallMs: 30_000,

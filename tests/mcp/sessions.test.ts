@@ -123,6 +123,33 @@ describe("a session", () => {
   });
 });
 
+test("a session has no more calls running than it may, however many come in one request", async () => {
+  const lists = await node.agent("lists");
+  const session = await begin({ as: lists });
+  const { started, ended } = node.probed;
+  const controller = new AbortController();
+  const params = { name: "probe_hang", arguments: {} };
+  const batch = (first: number) =>
+    JSON.stringify(
+      Array.from({ length: 100 }, (_, at) => ({
+        ...{ jsonrpc: "2.0", id: first + at, method: "tools/call", params },
+      })),
+    );
+  const asked = { session, as: lists, signal: controller.signal };
+  await post(batch(0), asked);
+  const { body } = await post(batch(100), asked);
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.split("128 calls of yours have not ended yet").length > 72) break;
+  }
+  expect(node.probed.started - started).toBe(128);
+  controller.abort();
+  await end(session, lists);
+  while (node.probed.ended - ended < 128) await turn();
+});
+
 describe("a beginning that is refused", () => {
   const count = async () =>
     ((await node.owner("mcp.connections")) as { readonly connections: unknown[] }).connections.length;
