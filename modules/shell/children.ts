@@ -76,7 +76,7 @@ export class Children implements ContainedChildren {
     const signal = AbortSignal.any([task.signal, this.#stop.signal]);
     const containment = await this.containment();
     if (!containment.ready) throw refused(containment);
-    const end = await this.#turns.take(signal);
+    const end = await this.#turns.take(signal, task.holder);
     const started = await this.#start(noun, task.limits, signal).catch((error: unknown) => {
       end();
       throw error;
@@ -141,7 +141,8 @@ export class Children implements ContainedChildren {
 
   /** What became of the attempts. */
   async #tryOut(): Promise<readonly unknown[]> {
-    const task = { request: outside, input: nothing(), limits: probeLimits, signal: this.#stop.signal };
+    const { signal } = this.#stop;
+    const task = { request: outside, input: nothing(), limits: probeLimits, holder: "the node", signal };
     const started = await this.#start("shell/probe", task.limits, task.signal);
     const messages = await Array.fromAsync(this.#messages(started, task));
     return messages.slice(0, Object.keys(outside).length);

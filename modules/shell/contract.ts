@@ -16,6 +16,8 @@ export interface ChildTask {
   /** Given to it as it reads; what it does not read is not taken. */
   readonly input: AsyncIterable<Uint8Array>;
   readonly limits: ChildLimits;
+  /** Who it is done for: nobody has all the children that there may be at once. */
+  readonly holder: string;
   readonly signal: AbortSignal;
 }
 

@@ -96,7 +96,11 @@ export const config = v.strictObject({
     Number.MAX_SAFE_INTEGER,
     "The same of all dry runs; one that runs counts as the most that it may write",
   ),
-  childrenMax: amount(4, 256, "Contained children that may read documents at once; others wait"),
+  childrenMax: amount(
+    4,
+    256,
+    "Contained children that may read documents at once; others wait, and one is never for who has all the rest",
+  ),
   profiles: ProfilesConfig,
   allowDegraded: v.optional(
     v.pipe(

@@ -36,7 +36,7 @@ async function probed(request: object, more: Partial<typeof limits> = {}): Promi
 
 async function ran(children: ContainedChildren, request: object, more: Partial<typeof limits> = {}) {
   const signal = new AbortController().signal;
-  const task = { request, input: nothing(), limits: { ...limits, ...more }, signal };
+  const task = { request, input: nothing(), limits: { ...limits, ...more }, holder: "test", signal };
   const said = await Array.fromAsync(children.run("shell/probe", task)).catch((error) => error);
   const left = [...readProcessTable().values()].filter((row) => row.parent === process.pid);
   expect(left).toEqual([]);
@@ -161,7 +161,9 @@ test("what the input throws is what the caller hears, and a node that stops ends
     throw new Error("the disk is gone");
   })();
   const signal = new AbortController().signal;
-  const reading = Array.fromAsync(children.run("shell/probe", { request: {}, input, limits, signal }));
+  const reading = Array.fromAsync(
+    children.run("shell/probe", { request: {}, input, limits, holder: "test", signal }),
+  );
   await expect(reading).rejects.toThrow("the disk is gone");
   const spinning = ran(children, { spin: true });
   await Bun.sleep(0);

@@ -39,7 +39,8 @@ async function read(children: ContainedChildren, context: { signal?: AbortSignal
   };
   const progress: number[] = [];
   const { signal = new AbortController().signal } = context;
-  const told = { signal, progress: ({ done }: { done: number }) => void progress.push(done) };
+  const caller = { kind: "token", id: "7", name: "ci" } as const;
+  const told = { caller, signal, progress: ({ done }: { done: number }) => void progress.push(done) };
   const reading = parsedFile(place as Pick<Place, "path"> as Place, children, options, told);
   const items = await Array.fromAsync(reading).catch((error: unknown) => error);
   expect(closed).toEqual(["/a.txt"]);
@@ -48,7 +49,8 @@ async function read(children: ContainedChildren, context: { signal?: AbortSignal
 
 test("a child gets the name, the options, the bytes and the limits, and progress is told", async () => {
   const { items, progress } = await read(
-    childSaying(async function* ({ request, limits, input }) {
+    childSaying(async function* ({ request, limits, input, holder }) {
+      expect(holder).toBe("token 7");
       expect(request).toEqual({ name: "a.txt", rowsMax: 10, textLengthMax: 1_000 });
       expect(limits.timeMsMax).toBe(2_000);
       const bytes = Buffer.concat(await Array.fromAsync(input)).toString();

@@ -12,7 +12,7 @@ const memoryBytesMax = 1024 * 1024 * 1024;
 const outputBytesMax = 8 * 1024 * 1024 * 1024;
 
 type Options = Omit<ParseRequest, "name"> & { readonly timeoutMs: number };
-type Context = Pick<CallContext, "signal" | "progress">;
+type Context = Pick<CallContext, "caller" | "sharedBy" | "signal" | "progress">;
 
 /** @throws OperoneError what the place and the child throw, with the file's path before it */
 export async function* parsedFile(
@@ -28,6 +28,7 @@ export async function* parsedFile(
     request: { name: nameOf(path), ...options },
     input: counted(file.read(context.signal), sizeBytes, context),
     limits: { timeMsMax: timeoutMs, memoryBytesMax, outputBytesMax },
+    holder: holderOf(context),
     signal: context.signal,
   });
   try {
@@ -39,10 +40,15 @@ export async function* parsedFile(
   }
 }
 
+/** All callers of another node are one. */
+function holderOf({ caller, sharedBy }: Context): string {
+  return sharedBy === undefined ? `${caller.kind} ${caller.id}` : `node ${sharedBy}`;
+}
+
 async function* counted(
   chunks: AsyncIterable<Uint8Array>,
   total: number,
-  { progress }: Context,
+  { progress }: Pick<Context, "progress">,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let done = 0;
   for await (const chunk of chunks) {
