@@ -93,6 +93,7 @@ class McpStream implements MessageCall, Transport {
   readonly #lists: ListWatch;
   #stopStall = () => {};
   #stopFinish = () => {};
+  #stopCut = () => {};
   #unwatch = () => {};
 
   constructor(options: McpStreamOptions) {
@@ -158,6 +159,7 @@ class McpStream implements MessageCall, Transport {
 
   closed(): void {
     this.#socket = undefined;
+    this.#stopCut();
     this.#end(new OperoneError("cancelled", "The agent's program went away"));
   }
 
@@ -308,6 +310,9 @@ class McpStream implements MessageCall, Transport {
     this.#options.signal.removeEventListener("abort", this.#follow);
     if (reason !== undefined) this.#socket?.send(goodbye(reason));
     this.#socket?.close(reason === undefined ? closeCode.normal : closeCode.policy, "");
+    const { limits, timer } = this.#session;
+    // A client that does not read never learns of it, and whatever it sends keeps the connection alive.
+    if (this.#socket !== undefined) this.#stopCut = timer.after(limits.finishMs, () => this.#socket?.cut());
     this.#incoming = [];
     this.#outgoing = [];
     this.#abort.abort(

@@ -15,7 +15,8 @@ afterAll(() => node[Symbol.asyncDispose]());
 
 /** A connection whose client has room for one answer and reads none. */
 function unread() {
-  const seen = { sent: [] as (string | Uint8Array)[], closed: false };
+  const seen = { sent: [] as (string | Uint8Array)[], closed: false, cut: false };
+  const timers = new Map<() => void, number>();
   const stream = mcpStream({
     signal: new AbortController().signal,
     session: (signal) =>
@@ -27,13 +28,25 @@ function unread() {
           revoked: new AbortController().signal,
         }),
         limits: { waitingMax: 10 },
+        timer: {
+          after(delayMs, run) {
+            timers.set(run, delayMs);
+            return () => void timers.delete(run);
+          },
+        },
       }),
     ended: () => {
       seen.closed = true;
     },
   });
-  stream.opened({ send: (frame) => seen.sent.push(frame) === 0, close: () => {}, cut: () => {} });
-  return { stream, seen };
+  stream.opened({
+    send: (frame) => seen.sent.push(frame) === 0,
+    close: () => {},
+    cut: () => {
+      seen.cut = true;
+    },
+  });
+  return { stream, seen, timers };
 }
 
 test("answers to what cannot be read do not pile up for a client that does not read them", () => {
@@ -44,6 +57,19 @@ test("answers to what cannot be read do not pile up for a client that does not r
   stream.received(bad);
   expect(seen.closed).toBe(true);
   expect(new TextDecoder().decode(seen.sent.at(-1) as Uint8Array)).toContain("limited");
+});
+
+test("a connection that was ended is cut when the client does not go, and not when it has gone", () => {
+  const bad = new Uint8Array([0xff, 0x0a]);
+  const stays = unread();
+  for (let at = 0; at < 12; at++) stays.stream.received(bad);
+  expect([[...stays.timers.values()], stays.seen.cut]).toEqual([[mcpLimits.finishMs], false]);
+  for (const run of stays.timers.keys()) run();
+  expect(stays.seen.cut).toBe(true);
+  const goes = unread();
+  for (let at = 0; at < 12; at++) goes.stream.received(bad);
+  goes.stream.closed();
+  expect(goes.timers.size).toBe(0);
 });
 
 test("those that waited are given in their order when the client reads on", () => {
