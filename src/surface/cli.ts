@@ -230,6 +230,9 @@ async function told(
       ? errorBody(error)
       : { code: "internal" as const, message: error instanceof Error ? error.message : String(error) };
   const words = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
+  // Whoever pressed Ctrl-C knows why it ended.
+  const isExpected = io.signal.aborted && body.code === "cancelled" && !words.includes("--json");
+  if (isExpected) return errorCodes.cancelled.exit;
   try {
     await io.stderr.write(
       words.includes("--json") ? `${jsonText({ error: body })}\n` : failureText(body, operation),
