@@ -165,6 +165,13 @@ export interface Backend extends AsyncDisposable {
    * @throws OperoneError `not_found`; `forbidden` when a part of it is not the caller's
    */
   takeOut(access: Access, path: string, host: string): Promise<Entry>;
+  /**
+   * What a stat does not tell: whether another node would let the caller write a file, or make a directory, at the path.
+   * Absent where the access alone says so.
+   *
+   * @throws OperoneError `forbidden`, `unsupported`
+   */
+  rehearse?(access: Access, path: string, kind: "file" | "directory"): Promise<void>;
   /** The way back. @throws OperoneError `conflict` when something is at the path, `not_found` (its directory) */
   bringIn(access: Access, host: string, path: string): Promise<Entry>;
   /**

@@ -31,6 +31,7 @@ export class MountedBackend implements Backend {
   readonly gives?: NonNullable<Backend["gives"]>;
   readonly givesFilesIn?: NonNullable<Backend["givesFilesIn"]>;
   readonly ownKeys?: NonNullable<Backend["ownKeys"]>;
+  readonly rehearse?: NonNullable<Backend["rehearse"]>;
   readonly watched?: NonNullable<Backend["watched"]>;
 
   constructor(inner: Backend, options: MountedOptions) {
@@ -41,6 +42,9 @@ export class MountedBackend implements Backend {
     if (inner.gives !== undefined) this.gives = inner.gives.bind(inner);
     if (inner.givesFilesIn !== undefined) this.givesFilesIn = inner.givesFilesIn.bind(inner);
     if (inner.ownKeys !== undefined) this.ownKeys = inner.ownKeys.bind(inner);
+    const rehearse = inner.rehearse?.bind(inner);
+    if (rehearse !== undefined)
+      this.rehearse = (access, path, kind) => this.#changed(path, () => rehearse(access, path, kind));
     const watched = inner.watched?.bind(inner);
     if (watched !== undefined) this.watched = (access, path) => this.#told(() => watched(access, path));
   }

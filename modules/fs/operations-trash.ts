@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, moment, table, visible } from "../../src/kernel/plain-text.ts";
-import { writeRequest, writing } from "./scope.ts";
+import { dryRun, Planned, planEntries } from "./plan.ts";
+import { readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, path } from "./shapes.ts";
 import type { FsState } from "./state.ts";
 
@@ -27,7 +28,7 @@ const remove = op({
   description:
     "It goes to the trash of the node, from which fs.restore brings it back, until fs.trashKeepMs is over. With permanent it is gone. A directory that is not empty needs recursive.",
   effect: "destroy",
-  scope: ({ path }) => [writeRequest(path)],
+  scope: ({ path, dryRun }) => [...(dryRun ? [readRequest(path)] : []), writeRequest(path)],
   input: v.strictObject({
     path,
     recursive: v.optional(
@@ -35,26 +36,38 @@ const remove = op({
       false,
     ),
     permanent: v.optional(v.pipe(v.boolean(), v.description("For good, and not into the trash.")), false),
+    dryRun,
   }),
-  output: v.strictObject({
-    path: v.string(),
-    trash: v.optional(v.pipe(v.string(), v.description("For fs.restore. Absent: it is gone."))),
-  }),
+  output: v.union([
+    v.strictObject({
+      path: v.string(),
+      trash: v.optional(v.pipe(v.string(), v.description("For fs.restore. Absent: it is gone."))),
+    }),
+    Planned,
+  ]),
   errors: ["not_found", "conflict", "limited", "unsupported"],
   deadlineMs: 3_600_000,
   cli: {
     knownAs: ["rm", "rmdir", "delete"],
     positional: ["path"],
     paths: ["path"],
-    render: ({ path, trash }) =>
-      lines(
+    render(answer) {
+      if ("diff" in answer) return { stdout: answer.diff };
+      const { path, trash } = answer;
+      return lines(
         trash === undefined ? `${visible(path)} is gone` : `${visible(path)}: operone fs restore ${trash}`,
-      ),
+      );
+    },
   },
-  async run(fs, { path, recursive, permanent }, context) {
+  async run(fs, { path, dryRun, ...input }, context) {
+    const writing = await fs.writing(context, path);
+    const options = { ...input, signal: context.signal };
+    if (dryRun) {
+      const { plannedRemoval } = await import("./planning.ts");
+      return plannedRemoval(fs.trash, { reading: await fs.reading(context, path), writing }, options);
+    }
     const { removed } = await import("./removing.ts");
-    const { signal } = context;
-    return removed(fs.trash, await fs.writing(context, path), { recursive, permanent, signal });
+    return removed(fs.trash, writing, options);
   },
 });
 
@@ -87,15 +100,21 @@ const restore = op({
   input: v.strictObject({
     id,
     to: v.optional(v.pipe(path, v.description("Where to. Default: where it was."))),
+    dryRun,
   }),
-  output: EntryShape,
+  output: v.union([EntryShape, Planned]),
   errors: ["not_found", "conflict"],
   deadlineMs: 3_600_000,
-  cli: { positional: ["id", "to"], paths: ["to"], render: ({ path }) => lines(visible(path)) },
-  async run(fs, { id, to }, context) {
+  cli: {
+    positional: ["id", "to"],
+    paths: ["to"],
+    render: (answer) => ("diff" in answer ? { stdout: answer.diff } : lines(visible(answer.path))),
+  },
+  async run(fs, { id, to, dryRun }, context) {
     const { authority } = context;
     const item = await fs.trash.one(id, authority);
     const place = await fs.writing(context, to ?? item.path);
+    if (dryRun) return fs.trash.planned(item, place, authority);
     return entryShape(await fs.trash.restore(item, place, authority), place.shown);
   },
 });
@@ -108,16 +127,32 @@ const empty = op({
   scope: () => [],
   input: v.strictObject({
     ids: v.optional(v.pipe(v.array(id), v.maxLength(10_000), v.description("Only these. Default: all."))),
+    dryRun: v.optional(v.pipe(v.boolean(), v.description("Only tell what would be forgotten.")), false),
   }),
-  output: v.strictObject({ forgotten: v.number() }),
+  output: v.strictObject({
+    forgotten: v.number(),
+    diff: v.optional(planEntries.diff),
+    written: v.optional(planEntries.written),
+  }),
   errors: ["not_found"],
   deadlineMs: 3_600_000,
-  cli: { positional: ["ids"], render: ({ forgotten }) => lines(`${forgotten} forgotten`) },
-  async run(fs, { ids }, { authority }) {
+  cli: {
+    positional: ["ids"],
+    render: ({ forgotten, diff }) =>
+      diff === undefined ? lines(`${forgotten} forgotten`) : { stdout: diff },
+  },
+  async run(fs, { ids, dryRun }, { authority }) {
     const items =
       ids === undefined
         ? await fs.trash.list(authority)
         : await Promise.all(ids.map((one) => fs.trash.one(one, authority)));
+    if (dryRun) {
+      const { Plan } = await import("./plan.ts");
+      const plan = new Plan();
+      for (const { path, kind } of items) plan.names("-", path, kind);
+      const { diff, written } = plan.result();
+      return { forgotten: items.length, diff, written };
+    }
     for (const item of items) await fs.trash.forget(item.id);
     return { forgotten: items.length };
   },

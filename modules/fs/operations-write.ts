@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, visible } from "../../src/kernel/plain-text.ts";
+import { Planned, planEntries, dryRun as planOnly } from "./plan.ts";
 import { filesText, sizeText } from "./render.ts";
 import { reading, readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, ifMatch, path } from "./shapes.ts";
@@ -212,15 +213,20 @@ const edit = op({
   },
 });
 
+const EntryOrPlan = v.union([EntryShape, Planned]);
+const placed = (answer: v.InferOutput<typeof EntryOrPlan>) =>
+  "diff" in answer ? { stdout: answer.diff } : lines(visible(answer.path));
+
 const mkdir = op({
   ...base,
   name: "mkdir",
   summary: "Make a directory",
-  input: v.strictObject({ path, parents }),
-  output: EntryShape,
-  cli: { positional: ["path"], paths: ["path"], render: ({ path }) => lines(visible(path)) },
-  async run(fs, { path, parents }, context) {
+  input: v.strictObject({ path, parents, dryRun: planOnly }),
+  output: EntryOrPlan,
+  cli: { positional: ["path"], paths: ["path"], render: placed },
+  async run(fs, { path, parents, dryRun }, context) {
     const place = await fs.writing(context, path);
+    if (dryRun) return (await import("./planning.ts")).plannedDirectory(place, parents);
     const { makeDirectory } = await import("./directories.ts");
     return entryShape(await makeDirectory(place, parents), place.shown);
   },
@@ -238,20 +244,30 @@ const move = op({
   summary: "Move or rename a file or a directory",
   description: "To another file system by a copy, after which the original goes. A link is moved itself.",
   needs: [reading, writing],
-  scope: ({ from, to }) => [readRequest(from), writeRequest(from), writeRequest(to)],
-  input: v.strictObject(places),
-  output: EntryShape,
+  scope: ({ from, to, replace, dryRun }) => [
+    ...[readRequest(from), writeRequest(from), writeRequest(to)],
+    // It is compared with what comes.
+    ...(dryRun && replace ? [readRequest(to)] : []),
+  ],
+  input: v.strictObject({ ...places, dryRun: planOnly }),
+  output: EntryOrPlan,
   deadlineMs: hourMs,
   cli: {
     knownAs: ["mv"],
     positional: ["from", "to"],
     paths: ["from", "to"],
-    render: ({ path }) => lines(visible(path)),
+    render: placed,
   },
-  async run(fs, { from, to, replace }, context) {
+  async run(fs, { from, to, replace, dryRun }, context) {
     const { signal, progress } = context;
     const { moved } = await import("./moving.ts");
     const source = { reading: await fs.reading(context, from), writing: await fs.writing(context, from) };
+    if (dryRun) {
+      const { plannedMove } = await import("./planning.ts");
+      const writing = await fs.writing(context, to);
+      const reading = replace ? await fs.reading(context, to) : writing;
+      return plannedMove(source, { reading, writing }, { replace, signal });
+    }
     return moved(source, await fs.writing(context, to), { replace, signal, progress });
   },
 });
@@ -270,19 +286,24 @@ const copy = op({
     "Times and modes of files are kept; links, pipes and devices are left out and named. What fails in a directory is named too, and the rest goes on. With replace a directory is copied into one that is there. Between nodes what has arrived is compared by its hash, and a large file that was broken off goes on where it stopped when it is copied again.",
   needs: [],
   needsOneOf: [reading, writing],
-  scope: ({ from, to }) => [
+  scope: ({ from, to, replace, dryRun }) => [
     ...(typeof from === "string" ? [readRequest(from)] : []),
     ...(typeof to === "string" ? [writeRequest(to)] : []),
+    ...(typeof to === "string" && dryRun && replace ? [readRequest(to)] : []),
   ],
   input: v.strictObject({
     from: v.pipe(copyPlace, v.description(placeText)),
     to: v.pipe(copyPlace, v.description(placeText)),
     replace,
+    dryRun: planOnly,
   }),
   output: v.strictObject({
     files: v.number(),
     directories: v.number(),
     bytes: v.number(),
+    others: v.optional(planEntries.others),
+    diff: v.optional(planEntries.diff),
+    written: v.optional(planEntries.written),
     left: v.array(v.strictObject({ path: v.string(), why: v.string() })),
   }),
   deadlineMs: hourMs,
@@ -290,17 +311,22 @@ const copy = op({
     knownAs: ["cp", "scp"],
     positional: ["from", "to"],
     places: ["from", "to"],
-    render: ({ files, bytes, left }) => ({
-      stdout: `${filesText(files)}, ${sizeText(bytes)}\n`,
+    render: ({ files, bytes, left, diff = "" }) => ({
+      stdout: `${diff}${filesText(files)}, ${sizeText(bytes)}\n`,
       stderr: left.map(({ path, why }) => `operone: left out ${visible(path)}: ${visible(why)}\n`).join(""),
     }),
   },
-  async run(fs, { from, to, replace }, context) {
+  async run(fs, { from, to, replace, dryRun }, context) {
     const { transfer } = await import("./transfer.ts");
     const { remotePlace } = await import("./remote-backend.ts");
     const { signal, progress } = context;
     const source = typeof from === "string" ? await fs.reading(context, from) : remotePlace(context, from);
     const target = typeof to === "string" ? await fs.writing(context, to) : remotePlace(context, to);
+    if (dryRun) {
+      const { plannedCopy } = await import("./planned-copy.ts");
+      const reading = typeof to === "string" && replace ? await fs.reading(context, to) : target;
+      return plannedCopy(source, { reading, writing: target }, { replace, signal });
+    }
     const done = await transfer(source, target, { mode: replace ? "any" : "create", signal, progress });
     return { ...done, left: [...done.left] };
   },

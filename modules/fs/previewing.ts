@@ -70,7 +70,8 @@ async function collected(content: AsyncIterable<Uint8Array>, path: string): Prom
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function difference(path: string, before: Buffer | undefined, after: Buffer): string {
+/** Of two states of a file; empty where they are one. */
+export function difference(path: string, before: Buffer | undefined, after: Buffer): string {
   if (before?.equals(after) === true) return "";
   try {
     return differenceOf(path, decoder.decode(before ?? new Uint8Array()), decoder.decode(after));

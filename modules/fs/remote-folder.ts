@@ -161,6 +161,11 @@ class RemoteFolder implements Backend {
     return await this.#told(async () => this.#far.hash(elsewhere, await this.#out(own), signal, firstBytes));
   }
 
+  async rehearse(access: Access, path: string, kind: "file" | "directory"): Promise<void> {
+    access.check(path);
+    await this.#told(async () => this.#far.rehearse(elsewhere, await this.#out(path), kind));
+  }
+
   async assertWhole(access: Access, path: string): Promise<void> {
     await this.#assertWhole(access, await this.#name(access, path));
   }

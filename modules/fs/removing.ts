@@ -22,7 +22,8 @@ export async function removed(trash: Trash, place: Place, { recursive, permanent
   return { path, trash: (await trash.put(place, entry)).id };
 }
 
-async function assertEmpty(
+/** @throws OperoneError `conflict` */
+export async function assertEmpty(
   { backend, access, path }: Place,
   shown: string,
   signal: AbortSignal,

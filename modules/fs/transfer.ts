@@ -1,7 +1,7 @@
 /** Copies files and directories from one place to another, whatever holds them. */
 import { OperoneError } from "../../src/kernel/error.ts";
 import type { Progress } from "../../src/kernel/operation.ts";
-import type { WriteMode } from "./backend.ts";
+import type { EntryKind, WriteMode } from "./backend.ts";
 import { isWithin, joined, nameOf } from "./file-path.ts";
 import { byteProgress } from "./progress-steps.ts";
 import { assertSame, copyResumable, hashedOn, resumableBytesMin, writeOptionsOf } from "./resumable-copy.ts";
@@ -10,7 +10,7 @@ import type { Place } from "./tree.ts";
 import { type Walked, walk } from "./walk.ts";
 
 /** Of what could not be copied; more are counted and not named. */
-const failuresMax = 100;
+export const failuresMax = 100;
 
 export interface TransferOptions {
   readonly mode: WriteMode;
@@ -46,7 +46,7 @@ export async function transfer(from: Place, to: Place, options: TransferOptions)
 }
 
 /** Whoever writes a folder wants the file in it, and a copy takes no name by itself. @throws OperoneError `conflict` */
-async function assertNoDirectory(from: Place, to: Place): Promise<void> {
+export async function assertNoDirectory(from: Place, to: Place): Promise<void> {
   const there = await to.backend.stat(to.access, to.path, { follow: true });
   if (there?.kind !== "directory") return;
   throw new OperoneError(
@@ -116,19 +116,24 @@ class Copier {
   }
 }
 
-async function directory(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
+/** @throws OperoneError `conflict` for a directory that would lie in itself, or has no room */
+export async function assertDirectoryFits(from: Place, to: Place, mode: WriteMode): Promise<void> {
   if (liesIn(to, from)) {
     throw new OperoneError(
       "conflict",
       `"${to.shown(to.path)}" lies in "${from.shown(from.path)}", so it cannot take a copy of it; choose a place outside`,
     );
   }
-  if (options.mode === "create" && (await to.backend.stat(to.access, to.path)) !== undefined) {
+  if (mode === "create" && (await to.backend.stat(to.access, to.path)) !== undefined) {
     throw new OperoneError(
       "conflict",
       `Something is at "${to.shown(to.path)}" already; choose another name, or say replace to copy into it`,
     );
   }
+}
+
+async function directory(from: Place, to: Place, options: TransferOptions): Promise<Transferred> {
+  await assertDirectoryFits(from, to, options.mode);
   const copier = new Copier(options);
   await copier.make(from, to);
   const passedOver = ({ path }: Walked, why: string) => copier.left(from.shown(path), why);
@@ -158,5 +163,9 @@ async function copyOne(
   const target = { ...to, path: joined(to.path, relative) };
   if (kind === "directory") await copier.make(source, target);
   else if (kind === "file") await copier.file(source, target);
-  else copier.left(from.shown(path), kind === "link" ? "links are not copied" : "it is no file");
+  else copier.left(from.shown(path), whyLeft(kind));
+}
+
+export function whyLeft(kind: EntryKind): string {
+  return kind === "link" ? "links are not copied" : "it is no file";
 }

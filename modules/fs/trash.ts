@@ -11,10 +11,13 @@ import { OperoneError } from "../../src/kernel/error.ts";
 import type { Clock, Random } from "../../src/kernel/ports.ts";
 import type { Entry } from "./backend.ts";
 import { joined } from "./file-path.ts";
+import { landing } from "./landing.ts";
 import { systemName, textOfName } from "./name-text.ts";
+import { Plan, type Planned } from "./plan.ts";
 import { reading, writing } from "./scope.ts";
 import { TrashAge } from "./trash-age.ts";
 import type { Place } from "./tree.ts";
+import { byName } from "./walk.ts";
 
 const itemsMax = 10_000;
 const idPattern = /^[0-9a-f]{16}$/;
@@ -52,12 +55,7 @@ export class Trash {
     const { directory, clock, random } = this.#ports;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await this.prune();
-    if ((await this.#ids()).length >= itemsMax) {
-      throw new OperoneError(
-        "limited",
-        `The trash holds ${itemsMax} things and takes no more; empty it with "operone fs trash-empty", or remove for good with --permanent`,
-      );
-    }
+    await this.assertRoom();
     const id = Buffer.from(random.bytes(8)).toString("hex");
     const { kind, sizeBytes } = entry;
     const agedMs = await this.#age.nowMs();
@@ -73,6 +71,16 @@ export class Trash {
       throw error;
     }
     return { id, ...facts };
+  }
+
+  /** @throws OperoneError `limited` */
+  async assertRoom(): Promise<void> {
+    if ((await this.#ids()).length >= itemsMax) {
+      throw new OperoneError(
+        "limited",
+        `The trash holds ${itemsMax} things and takes no more; empty it with "operone fs trash-empty", or remove for good with --permanent`,
+      );
+    }
   }
 
   /** Those that the caller might have removed, the newest first. */
@@ -106,6 +114,23 @@ export class Trash {
     const entry = await place.backend.bringIn(place.access, item, place.path);
     await rm(folder, { recursive: true, force: true });
     return entry;
+  }
+
+  /**
+   * What `restore` would bring, without bringing it. The answer tells what is in it, so all of it must be the caller's.
+   *
+   * @throws OperoneError as `restore`
+   */
+  async planned({ id, path }: Trashed, place: Place, authority: Authority): Promise<Planned> {
+    const item = join(this.#ports.directory, id, "item");
+    const isOwner = authority.sets.every((set) => set.owner);
+    if (!isOwner) await assertOwnWhole(authority, item, path);
+    const shown = place.shown(place.path);
+    if ((await landing(place)).there !== undefined)
+      throw new OperoneError("conflict", `Something is at "${shown}" already; name another place with "to"`);
+    const plan = new Plan();
+    await planHost(plan, item, shown);
+    return { path: shown, ...plan.result() };
   }
 
   async forget(id: string): Promise<void> {
@@ -162,4 +187,16 @@ async function assertOwnWhole(authority: Authority, host: string, path: string):
   if (!(await lstat(name)).isDirectory()) return;
   for (const inner of (await readdir(name, { encoding: "buffer" })).map(textOfName))
     await assertOwnWhole(authority, `${host}/${inner}`, joined(path, inner));
+}
+
+/** @param host as of `assertOwnWhole` @param path where it would come to */
+async function planHost(plan: Plan, host: string, path: string): Promise<void> {
+  const name = systemName(host);
+  const facts = await lstat(name);
+  const kind = facts.isDirectory() ? "directory" : facts.isFile() ? "file" : "other";
+  plan.counts({ kind, sizeBytes: facts.size });
+  plan.names("+", path, kind);
+  if (kind !== "directory") return;
+  for (const inner of (await readdir(name, { encoding: "buffer" })).map(textOfName).toSorted(byName))
+    await planHost(plan, `${host}/${inner}`, joined(path, inner));
 }
