@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, moment, table, visible } from "../../src/kernel/plain-text.ts";
-import { dryRun, Planned, planEntries } from "./plan.ts";
+import { dryRun, Planned, planEntries } from "./plan-shapes.ts";
 import { readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, path } from "./shapes.ts";
 import type { FsState } from "./state.ts";

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, visible } from "../../src/kernel/plain-text.ts";
-import { Planned, planEntries, dryRun as planOnly } from "./plan.ts";
+import { Planned, planEntries, dryRun as planOnly } from "./plan-shapes.ts";
 import { filesText, sizeText } from "./render.ts";
 import { reading, readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, ifMatch, path } from "./shapes.ts";

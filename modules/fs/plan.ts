@@ -1,42 +1,14 @@
 /** What a change would come to, as it is told when the change is only tried: counts, and a listing like a difference. */
-import * as v from "valibot";
 import { OperoneError } from "../../src/kernel/error.ts";
 import { visible } from "../../src/kernel/plain-text.ts";
 import type { EntryKind } from "./backend.ts";
 import { editBytesMax } from "./editing.ts";
+import { namesMax } from "./plan-shapes.ts";
 import { difference } from "./previewing.ts";
 import type { Place } from "./tree.ts";
 
-/** Entries that are named; the rest is counted. */
-const namesMax = 100;
 /** Replaced files whose text is compared. */
 const comparedMax = 10;
-
-export const dryRun = v.optional(
-  v.pipe(
-    v.boolean(),
-    v.description(
-      "Only check, and tell what would change. It takes the right to read what the answer tells of.",
-    ),
-  ),
-  false,
-);
-
-export const planEntries = {
-  files: v.number(),
-  directories: v.number(),
-  others: v.pipe(v.number(), v.description("Links, pipes, devices.")),
-  bytes: v.number(),
-  diff: v.pipe(
-    v.string(),
-    v.description(
-      `"- PATH" for what would go, "+ PATH" for what would come, up to ${namesMax} of each; then the difference of texts that would be replaced.`,
-    ),
-  ),
-  written: v.literal(false),
-};
-export const Planned = v.strictObject({ path: v.string(), ...planEntries });
-export type Planned = v.InferOutput<typeof Planned>;
 
 export interface Sized {
   readonly kind: EntryKind;

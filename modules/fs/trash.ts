@@ -13,7 +13,8 @@ import type { Entry } from "./backend.ts";
 import { joined } from "./file-path.ts";
 import { landing } from "./landing.ts";
 import { systemName, textOfName } from "./name-text.ts";
-import { Plan, type Planned } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import type { Planned } from "./plan-shapes.ts";
 import { reading, writing } from "./scope.ts";
 import { TrashAge } from "./trash-age.ts";
 import type { Place } from "./tree.ts";
@@ -128,6 +129,7 @@ export class Trash {
     const shown = place.shown(place.path);
     if ((await landing(place)).there !== undefined)
       throw new OperoneError("conflict", `Something is at "${shown}" already; name another place with "to"`);
+    const { Plan } = await import("./plan.ts");
     const plan = new Plan();
     await planHost(plan, item, shown);
     return { path: shown, ...plan.result() };

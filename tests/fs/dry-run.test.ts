@@ -220,6 +220,15 @@ test("a part that a deny keeps from the caller is neither listed nor named", asy
   expect(diff).not.toContain("secret");
 });
 
+test("below a directory that is to come, what may not be written there is left and named", async () => {
+  const root = filled("below", { from: undefined, "from/a": "a", "from/b": "b" });
+  const deny = { permission: "fs.write", scope: { paths: [`${root}/to/b`] }, decision: "deny" } as const;
+  const call = granted(allowing("fs.read", root), allowing("fs.write", root), deny);
+  const told = await tried("copy", { from: `${root}/from`, to: `${root}/to` }, call);
+  expect(told).toMatchObject({ files: 1, left: [{ path: `${root}/from/b` }] });
+  expect(told.diff).toBe(`+ ${root}/to/\n+ ${root}/to/a\n`);
+});
+
 test("who may not write is refused when it is only tried, also where a link leads out", async () => {
   const root = filled("rights", { mine: "mine", inside: undefined });
   const outside = filled("rights-outside", { file: "outside\n" });

@@ -1,6 +1,7 @@
 /** Files of another node: the same operations, within what both sides and the caller's own grants allow. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -165,6 +166,28 @@ test("a token copies only what it may read on the one side, to where it may writ
       from,
       "forbidden",
     ]);
+  rmSync(near, { recursive: true });
+});
+
+test("a copy to another node that is only tried tells of it, sends nothing, and needs the right there", async () => {
+  const near = realpathSync(mkdtempSync(join(tmpdir(), "operone-near-")));
+  mkdirSync(join(near, "tree/deep"), { recursive: true });
+  writeFileSync(join(near, "tree/deep/a"), "new\n");
+  const to = { node, path: at("only-tried") };
+  const told = await here.given("fs.copy", { from: join(near, "tree"), to, dryRun: true });
+  expect(told).toMatchObject({ files: 1, directories: 2, bytes: 4, left: [], written: false });
+  expect((told as { diff: string }).diff).toContain(`+ ${node}:${at("only-tried/deep/a")}\n`);
+  expect(existsSync(at("only-tried"))).toBe(false);
+  const reader = await here.token({
+    name: "tries",
+    grant: [`fs.read=${JSON.stringify({ paths: [at("open"), near] })}`],
+    nodes: ["self", "there"],
+  });
+  const open = { node, path: at("open/new") };
+  for (const from of [join(near, "tree"), join(near, "tree/deep/a")]) {
+    const refused = await here.refused("fs.copy", { from, to: open, dryRun: true }, { token: reader });
+    expect(refused.code).toBe("forbidden");
+  }
   rmSync(near, { recursive: true });
 });
 
