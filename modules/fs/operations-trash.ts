@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, moment, table, visible } from "../../src/kernel/plain-text.ts";
 import { dryRun, Planned, planEntries } from "./plan-shapes.ts";
+import { planText } from "./render.ts";
 import { readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, path } from "./shapes.ts";
 import type { FsState } from "./state.ts";
@@ -52,7 +53,7 @@ const remove = op({
     positional: ["path"],
     paths: ["path"],
     render(answer) {
-      if ("diff" in answer) return { stdout: answer.diff };
+      if ("diff" in answer) return { stdout: planText(answer) };
       const { path, trash } = answer;
       return lines(
         trash === undefined ? `${visible(path)} is gone` : `${visible(path)}: operone fs restore ${trash}`,
@@ -108,7 +109,7 @@ const restore = op({
   cli: {
     positional: ["id", "to"],
     paths: ["to"],
-    render: (answer) => ("diff" in answer ? { stdout: answer.diff } : lines(visible(answer.path))),
+    render: (answer) => ("diff" in answer ? { stdout: planText(answer) } : lines(visible(answer.path))),
   },
   async run(fs, { id, to, dryRun }, context) {
     const { authority } = context;

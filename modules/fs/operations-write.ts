@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { type Operation, operationsOf } from "../../src/kernel/operation.ts";
 import { lines, visible } from "../../src/kernel/plain-text.ts";
 import { Planned, planEntries, dryRun as planOnly } from "./plan-shapes.ts";
-import { filesText, sizeText } from "./render.ts";
+import { filesText, planText, sizeText } from "./render.ts";
 import { reading, readRequest, writeRequest, writing } from "./scope.ts";
 import { EntryShape, entryShape, ifMatch, path } from "./shapes.ts";
 import type { FsState } from "./state.ts";
@@ -215,7 +215,7 @@ const edit = op({
 
 const EntryOrPlan = v.union([EntryShape, Planned]);
 const placed = (answer: v.InferOutput<typeof EntryOrPlan>) =>
-  "diff" in answer ? { stdout: answer.diff } : lines(visible(answer.path));
+  "diff" in answer ? { stdout: planText(answer) } : lines(visible(answer.path));
 
 const mkdir = op({
   ...base,
@@ -311,8 +311,11 @@ const copy = op({
     knownAs: ["cp", "scp"],
     positional: ["from", "to"],
     places: ["from", "to"],
-    render: ({ files, bytes, left, diff = "" }) => ({
-      stdout: `${diff}${filesText(files)}, ${sizeText(bytes)}\n`,
+    render: ({ left, diff, ...counts }) => ({
+      stdout:
+        diff === undefined
+          ? `${filesText(counts.files)}, ${sizeText(counts.bytes)}\n`
+          : planText({ ...counts, diff }),
       stderr: left.map(({ path, why }) => `operone: left out ${visible(path)}: ${visible(why)}\n`).join(""),
     }),
   },

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { entryLines, sizeText, treeText, usageText } from "./render.ts";
+import { entryLines, planText, sizeText, treeText, usageText } from "./render.ts";
 
 test("sizes are said with three digits, in steps of a thousand", () => {
   expect([0, 999, 1_000, 12_345, 1_500_000, 2e12].map(sizeText)).toEqual([
@@ -31,4 +31,12 @@ test("usage ends with the sum", () => {
   const text = usageText({ path: "/t", bytes: 3_000, files: 2, entries: [{ path: "/t/a", bytes: 2_000 }] });
   expect(text).toBe("  2.00 kB  /t/a\n  3.00 kB  /t (2 files)\n");
   expect(usageText({ path: "/t", bytes: 0, files: 1, entries: [] })).toEndWith("/t (1 file)\n");
+});
+
+test("what is only tried ends with what it comes to", () => {
+  const told = { files: 1, directories: 2, bytes: 4, diff: "+ /a\n" };
+  expect(planText(told)).toBe("+ /a\n1 file, 2 directories, 4 B; nothing was changed\n");
+  expect(planText({ ...told, directories: 1, others: 3 })).toEndWith(
+    "1 file, 1 directory, 3 that are neither, 4 B; nothing was changed\n",
+  );
 });

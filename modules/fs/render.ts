@@ -73,3 +73,18 @@ export function usageText({ path, bytes, files, entries }: Usage): string {
     .map((one) => `${sizeText(one.bytes).padStart(9)}  ${visible(one.path)}\n`);
   return `${shown.join("")}${sizeText(bytes).padStart(9)}  ${visible(path)} (${filesText(files)})\n`;
 }
+
+interface PlanTold {
+  readonly files: number;
+  readonly directories: number;
+  readonly others?: number | undefined;
+  readonly bytes: number;
+  readonly diff: string;
+}
+
+/** The listing, and below it what it comes to. */
+export function planText({ files, directories, others = 0, bytes, diff }: PlanTold): string {
+  const folders = directories === 1 ? "1 directory" : `${directories} directories`;
+  const rest = others === 0 ? "" : `, ${others} that are neither`;
+  return `${diff}${filesText(files)}, ${folders}${rest}, ${sizeText(bytes)}; nothing was changed\n`;
+}

@@ -105,6 +105,42 @@ test("a copy that is tried counts what would come, and names what would be left"
   expect(stateOf(node.folder)).toEqual(before);
 });
 
+test("a move to another file system is refused for what could not be copied there", async () => {
+  const root = filled("far", { a: "" });
+  symlinkSync("a", join(root, "link"));
+  await node.value("mount", { name: "far", kind: "memory" });
+  const before = stateOf(root);
+  const refused = tried("move", { from: root, to: "/@far/all" });
+  await expect(refused).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("link") });
+  expect(stateOf(root)).toEqual(before);
+});
+
+test("a directory does not take the place of a file, nor a file that of a directory", async () => {
+  const root = filled("kinds", { file: "", folder: undefined });
+  const [file, folder] = [`${root}/file`, `${root}/folder`];
+  for (const [from, to] of [[file, folder] as const, [folder, file] as const])
+    await expect(tried("move", { from, to, replace: true })).rejects.toMatchObject({ code: "conflict" });
+  symlinkSync("none", join(root, "dangling"));
+  for (const [operation, input] of [
+    ["copy", { from: file, to: `${root}/dangling`, replace: true }],
+    ["mkdir", { path: `${root}/dangling` }],
+    ["copy", { from: folder, to: `${root}/dangling`, replace: true }],
+  ] as const)
+    expect([operation, await tried(operation, input).catch(({ code }: { code: string }) => code)]).toEqual([
+      operation,
+      "conflict" as never,
+    ]);
+});
+
+test("a file that would be replaced and may not be read is named, and not shown", async () => {
+  const root = filled("hidden", { from: undefined, "from/a": "new\n", to: undefined, "to/a": "secret\n" });
+  const deny = { permission: "fs.read", scope: { paths: [`${root}/to/a`] }, decision: "deny" } as const;
+  const call = granted(allowing("fs.read", root), allowing("fs.write", root), deny);
+  const { diff } = await tried("copy", { from: `${root}/from`, to: `${root}/to`, replace: true }, call);
+  expect(diff).toContain("not yours to read");
+  expect(diff).not.toContain("secret");
+});
+
 test("directories that would be made are told, with those above that are missing", async () => {
   const root = filled("dirs", { file: "" });
   const before = stateOf(node.folder);
