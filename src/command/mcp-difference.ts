@@ -74,5 +74,7 @@ function shown(line: string, own: ReadonlySet<string>): string {
   const cut = line.length > lineLengthMax;
   const text = masked(line.slice(0, lineLengthMax), own);
   const beside = !line.startsWith(" ") || structure.test(line) ? text : line.replace(/\S.*$/, "...");
-  return visible(line.startsWith(" ") ? beside.replace(comment, "...") : beside) + (cut ? "..." : "");
+  const bare = line.startsWith(" ") ? beside.replace(comment, "...") : beside;
+  // Tabs that indent are what they look like.
+  return bare.split("\t").map(visible).join("\t") + (cut ? "..." : "");
 }
