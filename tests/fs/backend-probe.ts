@@ -13,6 +13,8 @@ export interface BackendCase {
   readonly keepsTimes?: false;
   /** Of the usual work in each law; for what answers slowly. */
   readonly share?: number;
+  /** Entries of a directory that come in more than one batch. */
+  readonly many?: number;
 }
 
 export const all: Access = { allows: () => true, check: () => {}, unlimited: true };

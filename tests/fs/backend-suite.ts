@@ -14,9 +14,10 @@ export function backendSuite(of: BackendCase): void {
     test(`${of.name}: ${sentence}`, async () => {
       await using backend = await of.make();
       await work(backend);
-    }, 30_000);
+    }, 60_000);
   readingSuite({
     name: of.name,
+    ...(of.many === undefined ? {} : { many: of.many }),
     holding: async (content) => {
       const backend = await of.make();
       const make = ([path, bytes]: readonly [string, Uint8Array | undefined]) =>

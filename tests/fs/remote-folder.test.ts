@@ -40,4 +40,4 @@ async function make(): Promise<Backend> {
   return remoteFolder({ call, authority }, { node: "there", path });
 }
 
-backendSuite({ name: "node", make, holdsOpenFiles: false });
+backendSuite({ name: "node", make, holdsOpenFiles: false, many: 1_100 });
