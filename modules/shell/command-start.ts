@@ -106,6 +106,22 @@ export class CommandStart {
     return { child: maskedChild(child, values, this.#ports.clock) };
   }
 
+  /**
+   * What `spawn` judges, without a start.
+   *
+   * @throws OperoneError as `spawn`, but for what the system says of the program and its folder
+   */
+  async rehearse(input: StartInput): Promise<void> {
+    if (this.#stopping) throw stopped();
+    const profile = this.profileOf(input);
+    if (profile === undefined) return;
+    assertCommand(profile, judgedCommand({ ...input, argv: argvOf(input) }));
+    assertVariables(profile, [...Object.keys(input.environment), ...Object.keys(input.secrets)]);
+    networkOf(profile, askedNetwork(input));
+    const tier = await this.tier();
+    if (!tier.ready) throw unsupported(tier);
+  }
+
   /** Whether this machine can confine commands. */
   async tier(): Promise<Tier> {
     return await (await this.box()).tier();

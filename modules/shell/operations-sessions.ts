@@ -1,6 +1,7 @@
 /** The operations on sessions: commands that outlive the call that started them. */
 import * as v from "valibot";
 import { type CliOutput, type Operation, operationsOf } from "../../src/kernel/operation.ts";
+import { lines, visible } from "../../src/kernel/plain-text.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { limitTexts } from "./limit-reason.ts";
 import { ownOutput } from "./own-output.ts";
@@ -14,6 +15,7 @@ import {
   ResizeInput,
   SessionInput,
   SessionItem,
+  SessionPlan,
   SessionRef,
   SessionView,
   SignalInput,
@@ -44,7 +46,7 @@ const start = op({
   description: `The command runs until it ends, its time is over, it is removed, its creator's credential or grants end, or the node stops. Its newest output is kept on disk, also after its end and over a restart of the node. ${whose}`,
   effect: "destroy",
   input: SessionInput,
-  output: SessionView,
+  output: v.union([SessionView, SessionPlan]),
   errors: ["not_found", "conflict", "too_large", "limited", "unsupported"],
   deadlineMs: 60_000,
   scope: rightsOf,
@@ -52,14 +54,25 @@ const start = op({
   cli: {
     positional: ["argv"],
     alias: ["start"],
-    render: ({ id }) => ({ stdout: `${id}\n` }),
-    further: ({ id, terminal }) =>
-      terminal ? { operation: "shell.attach", input: { session: id } } : undefined,
+    render: (answer) =>
+      "started" in answer
+        ? lines(
+            `would run ${visible(JSON.stringify(answer.argv))} in the profile ${visible(answer.profile)}`,
+            ...answer.rights.map(
+              ({ permission, request }) => `takes ${permission} ${visible(JSON.stringify(request))}`,
+            ),
+          )
+        : { stdout: `${answer.id}\n` },
+    further: (answer) =>
+      "id" in answer && answer.terminal
+        ? { operation: "shell.attach", input: { session: answer.id } }
+        : undefined,
   },
   examples: [
     { input: { argv: ["true"], profile: "unconfined" }, output: { argv: ["true"], terminal: false } },
   ],
-  run: ({ sessions }, input, context) => sessions.start(input, context),
+  run: ({ sessions }, input, context) =>
+    input.dryRun ? sessions.planned(input, context) : sessions.start(input, context),
 });
 
 const list = op({

@@ -57,6 +57,15 @@ const fields = v.strictObject({
     "How much of its output is kept; beyond it the oldest goes. Default and most are configuration.",
   ),
   killGraceMs,
+  dryRun: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Only judge it, and tell what would run, in which profile and with which rights. Nothing runs; whether the program is there, only the start shows.",
+      ),
+    ),
+    false,
+  ),
 });
 
 export const SessionInput = v.pipe(
@@ -195,4 +204,17 @@ export const SessionView = v.strictObject({
   /** The cursor behind the output so far. */
   cursor: v.number(),
 });
+/** Of a start that is only tried. */
+export const SessionPlan = v.strictObject({
+  argv: v.array(v.string()),
+  profile: v.string(),
+  terminal: v.boolean(),
+  rights: v.pipe(
+    v.array(v.strictObject({ permission: v.string(), request: v.unknown() })),
+    v.description("What it takes, and the caller has."),
+  ),
+  started: v.literal(false),
+});
+export type SessionPlan = v.InferOutput<typeof SessionPlan>;
+
 export type SessionView = v.InferOutput<typeof SessionView>;

@@ -19,6 +19,7 @@ import type {
   SessionEnd,
   SessionInput,
   SessionItem,
+  SessionPlan,
   SessionView,
   WriteInput,
 } from "./session-shapes.ts";
@@ -73,6 +74,20 @@ export class Sessions {
       leave();
       throw error;
     }
+  }
+
+  /** @throws OperoneError as `start`, but for what only the start shows */
+  async planned(input: SessionInput, context: CallContext): Promise<SessionPlan> {
+    const table = await this.#opened();
+    boundsOf(input, this.#config, this.#commandStart.profileOf(input)?.sessionMsMax);
+    table.assertFree(input.name, context.caller);
+    await this.#commandStart.rehearse(input);
+    const rights = await rightsOf(input, rightsLeft(context.authority));
+    return {
+      ...{ argv: [...argvOf(input)], profile: input.profile, terminal: input.terminal },
+      rights: rights.map(({ permission, request }) => ({ permission, request })),
+      started: false,
+    };
   }
 
   async list({ running }: { readonly running: boolean }, context: CallContext): Promise<SessionView[]> {
