@@ -26,7 +26,7 @@ const Domain = v.pipe(
   v.maxLength(hostLengthMax + 8),
   v.regex(
     domainPattern,
-    'write a name in small letters, as "registry.npmjs.org", or "*.github.com" for all names below that one and not itself; ":8443" behind it is the only port, and without one they are 80 and 443. Addresses are no names, and others than ASCII are written as "xn--..."',
+    'write a name in small letters, as "api.example.org", or "*.github.com" for all names below that one and not itself; ":8443" behind it is the only port, and without one they are 80 and 443. Addresses are no names, and others than ASCII are written as "xn--..."',
   ),
   v.check((text) => (portOf(text) ?? 1) >= 1 && (portOf(text) ?? 1) <= 65_535, "a port is 1 to 65535"),
 );
@@ -124,7 +124,7 @@ export function askedNetwork({
   return { domains: domains ?? [], ports: ports ?? [] };
 }
 
-/** For people: `none`, `full`, `registry.npmjs.org, 127.0.0.1:5432`. */
+/** For people: `none`, `full`, `api.example.org, 127.0.0.1:5432`. */
 export function networkText(network: Network): string {
   if (!isList(network)) return network;
   const places = [...network.domains, ...network.ports.map((port) => `127.0.0.1:${port}`)];

@@ -6,7 +6,7 @@ export interface ProxyTarget {
   readonly port: number;
 }
 
-/** Of CONNECT: `registry.npmjs.org:443`. Undefined: it names no host, as an address does not. */
+/** Of CONNECT: `api.example.org:443`. Undefined: it names no host, as an address does not. */
 export function tunnelTarget(authority: string): ProxyTarget | undefined {
   const parts = /^([^:@/?#[\]]+):([0-9]{1,5})$/.exec(authority);
   return parts === null ? undefined : targetOf(parts[1] ?? "", Number(parts[2]));

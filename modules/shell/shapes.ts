@@ -129,7 +129,7 @@ const domains = v.optional(
   v.pipe(
     Domains,
     v.description(
-      'Of a confined command, instead of network: names that it reaches through the node\'s proxy, which HTTP_PROXY and HTTPS_PROXY tell it, and nothing else. "registry.npmjs.org", or "*.github.com" for all names below that one; ports 80 and 443 unless ":PORT" follows. No name may lead to a private address.',
+      'Of a confined command, instead of network: names that it reaches through the node\'s proxy, which HTTP_PROXY and HTTPS_PROXY tell it, and nothing else. "api.example.org", or "*.github.com" for all names below that one; ports 80 and 443 unless ":PORT" follows. No name may lead to a private address.',
     ),
   ),
 );
