@@ -12,7 +12,7 @@ export function tunnelTarget(authority: string): ProxyTarget | undefined {
   return parts === null ? undefined : targetOf(parts[1] ?? "", Number(parts[2]));
 }
 
-/** Of any other method: `http://deb.debian.org/debian`. A name or password in it makes it none. */
+/** Of any other method: `http://www.example.org/a`. A name or password in it makes it none. */
 export function plainTarget(url: string): (ProxyTarget & { readonly path: string }) | undefined {
   if (!/^http:\/\//i.test(url) || !URL.canParse(url)) return undefined;
   const { hostname, port, username, password, pathname, search } = new URL(url);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { clientNamed, clients, type Endpoint, fileOf, type Place } from "./mcp-clients.ts";
 
-const linux: Place = { platform: "linux", home: "/home/ada", environment: {}, folder: "/work/site" };
+const linux: Place = { platform: "linux", home: "/home/ada", environment: {}, folder: "/srv/site" };
 const mac: Place = { ...linux, platform: "darwin", home: "/Users/ada" };
 const windows: Place = {
   platform: "win32",
@@ -39,10 +39,10 @@ test("the variables by which a client is told another place are heeded", () => {
 test("a project's file lies in its folder, and a client without projects says so", () => {
   const project = (name: string) => fileOf(clientNamed(name), true, linux);
   expect(["claude-code", "cursor", "vscode", "codex"].map(project)).toEqual([
-    "/work/site/.mcp.json",
-    "/work/site/.cursor/mcp.json",
-    "/work/site/.vscode/mcp.json",
-    "/work/site/.codex/config.toml",
+    "/srv/site/.mcp.json",
+    "/srv/site/.cursor/mcp.json",
+    "/srv/site/.vscode/mcp.json",
+    "/srv/site/.codex/config.toml",
   ]);
   expect(() => project("claude-desktop")).toThrow("Claude Desktop has no configuration of a project");
 });

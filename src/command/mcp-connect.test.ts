@@ -183,7 +183,7 @@ test("a project's link that leads out of the project is not followed", async () 
 });
 
 test("a folder of Windows is granted as the operations write it", () => {
-  expect(windowsPath("C:\\work\\site")).toBe("/c/work/site");
+  expect(windowsPath("C:\\web\\site")).toBe("/c/web/site");
 });
 
 test("over HTTP the file holds a token for its owner alone, and nothing that is shown or kept does", async () => {
